@@ -1,0 +1,86 @@
+"""A checked application as data: components, methods, and the static call graph. How it is found out: see `build`."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+
+from weaverlab.component import registry
+from weaverlab.component.declare import extends
+from weaverlab.errors import DeclarationError, nearest
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """One method of an interface; `signature` is the interface's, without `self`."""
+
+    name: str
+    is_async: bool
+    retriable: bool
+    signature: inspect.Signature
+
+
+@dataclass(frozen=True)
+class ComponentSpec:
+    """One component: its classes, what it can be asked to do (sorted by name), and the fields to fill."""
+
+    name: str
+    implementation: type
+    interface: type
+    methods: tuple[MethodSpec, ...]
+    refs: dict[str, str] = field(default_factory=dict)  # field -> component name
+    listeners: dict[str, str] = field(default_factory=dict)  # field -> listener name
+    agents: dict[str, str] = field(default_factory=dict)  # field -> [antipode.NAME]
+    config_class: type | None = None
+    is_main: bool = False
+
+
+@dataclass(frozen=True)
+class Application:
+    """Components by name, callees before callers: the order of `init()`, and reversed that of `shutdown()`."""
+
+    components: dict[str, ComponentSpec]
+
+    def resolve(self, key: str | type) -> ComponentSpec:
+        """Return the component that `key` names: its class, its interface, or the name of either.
+
+        Raises:
+            DeclarationError: no component, or more than one, goes by that name; the nearest name is suggested.
+        """
+        found = self._by_name(key) if isinstance(key, str) else self._by_class(key)
+        if len(found) == 1:
+            return found[0]
+        name = key if isinstance(key, str) else getattr(key, "__name__", repr(key))
+        if found:
+            several = ", ".join(spec.name for spec in found)
+            raise DeclarationError([f"{name!r} is implemented by {several}: name the one you mean."])
+        names = {spec.name for spec in self.components.values()}
+        known = names | {spec.interface.__name__ for spec in self.components.values()}
+        raise DeclarationError(
+            [
+                f"{name!r} is not a component of this application.{nearest(name, known - {name})} "
+                f"It has: {', '.join(sorted(names))}."
+            ]
+        )
+
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """Return the static call graph: each (caller, callee) once, sorted."""
+        specs = self.components.values()
+        return tuple(sorted({(spec.name, callee) for spec in specs for callee in spec.refs.values()}))
+
+    def methods(self) -> tuple[tuple[str, MethodSpec], ...]:
+        """Return every (component name, method), sorted by both names: the index is the method's number on the wire."""
+        return tuple((name, method) for name in sorted(self.components) for method in self.components[name].methods)
+
+    def _by_name(self, name: str) -> list[ComponentSpec]:
+        if name in self.components:
+            return [self.components[name]]
+        return [spec for spec in self.components.values() if spec.interface.__name__ == name]
+
+    def _by_class(self, cls: type) -> list[ComponentSpec]:
+        specs = self.components.values()
+        return (
+            [spec for spec in specs if registry.is_same(spec.implementation, cls)]
+            or [spec for spec in specs if registry.is_same(spec.interface, cls)]
+            or [spec for spec in specs if extends(spec.interface, cls)]
+        )

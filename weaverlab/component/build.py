@@ -1,0 +1,177 @@
+"""From root classes to a checked `Application`: which component each ref means, unique names, cycles, order.
+
+Every fault of every class is collected and raised together, before any process starts. One class by itself is read in
+`declaration`; starting things is the runtime's business.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from weaverlab.component import registry
+from weaverlab.component.application import Application, ComponentSpec
+from weaverlab.component.declaration import Declaration, read
+from weaverlab.component.declare import FRAMEWORK, extends, interface_of, is_component, is_interface
+from weaverlab.errors import DeclarationError, nearest
+
+
+def build_application(roots: Sequence[type]) -> Application:
+    """Return the application of `roots` and everything they reach through refs.
+
+    Raises:
+        DeclarationError: with every fault, each naming the class, the member and what was expected.
+    """
+    builder = _Builder(roots)
+    builder.read_roots(roots)
+    builder.check_names()
+    ordered = builder.callees_first()
+    if builder.faults:
+        raise DeclarationError(builder.faults)
+    return Application({found.name: builder.spec(found) for found in ordered})
+
+
+class _Builder:
+    """Declarations found so far, in the order they were found, and the faults in them."""
+
+    def __init__(self, roots: Sequence[object]) -> None:
+        self.roots = [root for root in roots if is_component(root) and isinstance(root, type)]
+        self.found: dict[type, Declaration] = {}
+        self.callees: dict[type, dict[str, type]] = {}
+        self.faults: list[str] = []
+
+    def read_roots(self, roots: Sequence[object]) -> None:
+        if not roots:
+            self.faults.append("No component to deploy: pass at least one component class, such as your Main.")
+        for root in roots:
+            if is_component(root) and isinstance(root, type):
+                self._read(root)
+            else:
+                self.faults.append(_fault_of_root(root))
+
+    def check_names(self) -> None:
+        """Two components, two listeners or two Mains may not share a name or a place."""
+        by_name: dict[str, list[type]] = {}
+        listeners: dict[str, list[str]] = {}
+        for cls, declaration in self.found.items():
+            by_name.setdefault(declaration.name, []).append(cls)
+            for field, listener in declaration.listeners.items():
+                listeners.setdefault(listener, []).append(f"{declaration.name}.{field}")
+        for name, classes in by_name.items():
+            if len(classes) > 1:
+                where = " and ".join(f"{cls.__module__}.{cls.__qualname__}" for cls in classes)
+                self.faults.append(f"Two components are called {name!r}: {where}. Rename one.")
+        for listener, fields in listeners.items():
+            if len(fields) > 1:
+                self.faults.append(
+                    f"Listener {listener!r} is declared by {' and '.join(fields)}; names of listeners are unique in an "
+                    'application. Rename one: `field: Listener = Listener(name="other")`.'
+                )
+        mains = [declaration.name for declaration in self.found.values() if declaration.is_main]
+        if len(mains) > 1:
+            self.faults.append(f"An application has one Main, but these are: {', '.join(mains)}. Deploy one of them.")
+
+    def callees_first(self) -> list[Declaration]:
+        """Return the declarations so that each comes after those it refers to; a cycle is a fault."""
+        done: dict[type, Declaration] = {}
+        for cls in self.found:
+            self._visit(cls, [], done)
+        return list(done.values())
+
+    def spec(self, declaration: Declaration) -> ComponentSpec:
+        return ComponentSpec(
+            name=declaration.name,
+            implementation=declaration.cls,
+            interface=declaration.interface,
+            methods=declaration.methods,
+            refs={field: callee.__name__ for field, callee in self.callees[declaration.cls].items()},
+            listeners=declaration.listeners,
+            agents=declaration.agents,
+            config_class=declaration.config_class,
+            is_main=declaration.is_main,
+        )
+
+    def _read(self, root: type) -> None:
+        waiting = [root]
+        while waiting:
+            cls = waiting.pop(0)
+            if cls in self.found:
+                continue
+            declaration = self.found[cls] = read(cls)
+            self.faults += [fault for fault in declaration.faults if fault not in self.faults]
+            self.callees[cls] = self._callees(declaration)
+            waiting += self.callees[cls].values()
+
+    def _callees(self, declaration: Declaration) -> dict[str, type]:
+        callees = {}
+        for field, target in declaration.refs.items():
+            candidates = self._candidates(target)
+            if len(candidates) == 1:
+                callees[field] = candidates[0]
+            else:
+                self.faults.append(_fault_of_ref(f"{declaration.name}.{field}", target, candidates))
+        return callees
+
+    def _candidates(self, target: type) -> list[type]:
+        """Return the implementations that a ref to `target` may mean: among the roots, else among all there are."""
+        if is_component(target):
+            return [root for root in self.roots if registry.is_same(root, target)] or [registry.current(target)]
+        return implementations(target, self.roots) or implementations(target, registry.registered())
+
+    def _visit(self, cls: type, path: list[type], done: dict[type, Declaration]) -> None:
+        if cls in done:
+            return
+        if cls in path:
+            cycle = [*path[path.index(cls) :], cls]
+            self.faults.append(_fault_of_cycle(cycle, self.callees))
+            return
+        for callee in self.callees[cls].values():
+            self._visit(callee, [*path, cls], done)
+        done[cls] = self.found[cls]
+
+
+def implementations(interface: type, among: Sequence[type]) -> list[type]:
+    """Return the components in `among` that implement `interface`; if there is none, an interface derived from it."""
+    declared = [(cls, interface_of(cls)) for cls in among if is_component(cls)]
+    exact = [cls for cls, own in declared if isinstance(own, type) and registry.is_same(own, interface)]
+    return exact or [cls for cls, own in declared if isinstance(own, type) and extends(own, interface)]
+
+
+def _fault_of_root(root: object) -> str:
+    if isinstance(root, type) and is_interface(root):
+        names = ", ".join(cls.__name__ for cls in implementations(root, registry.registered()))
+        return f"{root.__name__} is an interface; deploy an implementation of it: {names or 'there is none yet'}."
+    if is_component(type(root)):
+        return f"{root!r} is an instance; deploy the class {type(root).__name__}, and WeaverLab makes the instances."
+    name = getattr(root, "__name__", repr(root))
+    if root in FRAMEWORK:
+        return f"{name} itself cannot be deployed; derive a class from it."
+    known = {cls.__name__ for cls in registry.registered() if is_component(cls)}
+    hint = nearest(str(root), known) if isinstance(root, str) else ""
+    return f"{name} is not a component: pass a class derived from Implements[...], Component or Main.{hint}"
+
+
+def _fault_of_ref(where: str, target: type, candidates: Sequence[type]) -> str:
+    if not candidates:
+        return (
+            f"{where}: no component implements {target.__name__}. "
+            f"Write `class ...(Implements[{target.__name__}])`, or run the cell that does."
+        )
+    doubles = Counter(cls.__name__ for cls in candidates)
+    names = [cls.__name__ if doubles[cls.__name__] == 1 else f"{cls.__module__}.{cls.__name__}" for cls in candidates]
+    return (
+        f"{where}: {target.__name__} is implemented by {', '.join(names)}. Deploy just one of them as a root, or name "
+        f"it in the ref: Ref[{candidates[0].__name__}]."
+    )
+
+
+def _fault_of_cycle(cycle: Sequence[type], callees: dict[type, dict[str, type]]) -> str:
+    steps = []
+    for caller, callee in pairwise(cycle):
+        field = next(field for field, found in callees[caller].items() if found is callee)
+        steps.append(f"{caller.__name__}.{field}")
+    return (
+        f"Refs form a cycle: {' -> '.join([*steps, cycle[-1].__name__])}. No component of it could be started first; "
+        "break it, for example by passing what the callee needs as an argument."
+    )

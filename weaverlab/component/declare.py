@@ -1,0 +1,195 @@
+"""The classes an author derives from: `Interface`, `Implements`, `Component`, `Main`, `WithConfig`.
+
+Life of a component instance, in this order:
+
+1. the runtime calls the class without arguments (`__init__` may prepare state of its own, and nothing else);
+2. it fills the fields (refs, listeners, agents, `config`, `logger`, `weaver`) with `fill()`;
+3. it calls `init()`, if there is one, then serves calls, and in the end calls `shutdown()`, if there is one.
+
+One class may be instantiated many times in one process. Checking declarations is not in here: see `build`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from logging import Logger, LoggerAdapter
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, get_args, get_origin
+
+from weaverlab.component import registry
+from weaverlab.component.annotations import marker_of, own_annotations, resolve
+from weaverlab.errors import DeclarationError
+from weaverlab.types import WeaverInfo
+
+I = TypeVar("I")  # noqa: E741 - the interface
+C = TypeVar("C")  # the configuration dataclass
+F = TypeVar("F")
+
+FILLED = ("config", "logger", "weaver")  # filled in every instance; no author may use these names for something else
+
+
+class Interface:
+    """Base of what callers see: the public methods of a subclass are what a component can be asked to do.
+
+    `def` methods block their caller, `async def` methods are awaited: the interface decides which.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        registry.register(cls)
+
+
+class Deployable:
+    """What all components have. Derive from `Implements`, `Component` or `Main`, not from this."""
+
+    logger: Logger | LoggerAdapter[Any]
+    weaver: WeaverInfo
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        registry.register(cls)
+
+    if not TYPE_CHECKING:  # a type checker that sees __getattr__ would accept any misspelt attribute
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Explain a field that is used before it is filled; called only for attributes that do not exist."""
+            raise AttributeError(_why_absent(type(self), name), name=name, obj=self)
+
+
+class Implements(Deployable, Generic[I]):
+    """Base of an implementation: `class PostStorageEU(Implements[PostStorage])`.
+
+    Derive from the interface too (`class PostStorageEU(Implements[PostStorage], PostStorage)`) and type checkers reject
+    an implementation that does not fit.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        fault = _fault_of_interface(cls)
+        if fault:
+            raise DeclarationError([fault])
+
+
+class Component(Deployable):
+    """Base of a component that is its own interface, for short notebooks: `class Reverser(Component)`."""
+
+
+class Main(Deployable):
+    """Base of the application's body: `def main(self)` or `async def main(self)` is what `run()` runs.
+
+    It is its own interface. It has one replica unless asked otherwise, and `main` is never repeated by a retry.
+    """
+
+
+class WithConfig(Generic[C]):
+    """Adds `self.config`, an instance of dataclass `C` filled from the section of weaver.toml named like the component.
+
+    `C` may have a method `validate()` that raises ValueError.
+    """
+
+    config: C
+
+
+def not_retriable(method: F) -> F:
+    """Mark a method that must not run twice: a call that may have executed is then never repeated."""
+    if not callable(method) or isinstance(method, (type, classmethod, staticmethod)):
+        raise DeclarationError([f"@not_retriable marks methods; {method!r} is not one. Write it right above `def`."])
+    vars(method)["__weaver_not_retriable__"] = True
+    return method
+
+
+def instance_of(thing: object, interface: type) -> bool:
+    """Return whether `thing`, an object or a class, implements `interface` (or is that component class)."""
+    cls = thing if isinstance(thing, type) else type(thing)
+    if issubclass(cls, interface):
+        return True
+    own = interface_of(cls) if is_component(cls) else None
+    return isinstance(own, type) and extends(own, interface)
+
+
+def fill(
+    instance: object,
+    *,
+    logger: Logger | LoggerAdapter[Any],
+    weaver: WeaverInfo,
+    refs: Mapping[str, object] | None = None,
+    listeners: Mapping[str, object] | None = None,
+    agents: Mapping[str, object] | None = None,
+    config: object = None,
+) -> None:
+    """Fill the fields of a fresh component `instance`; `refs`, `listeners` and `agents` are keyed by field name."""
+    values = {**(refs or {}), **(listeners or {}), **(agents or {}), "logger": logger, "weaver": weaver}
+    if config is not None:
+        values["config"] = config
+    for name, value in values.items():
+        object.__setattr__(instance, name, value)  # an author's own __setattr__ has no say in this
+
+
+def is_interface(cls: object) -> bool:
+    """Return whether `cls` is an author's interface (an implementation that also derives from one is not)."""
+    return isinstance(cls, type) and issubclass(cls, Interface) and cls is not Interface and not _is_deployable(cls)
+
+
+def is_component(cls: object) -> bool:
+    """Return whether `cls` is an author's component."""
+    return isinstance(cls, type) and _is_deployable(cls) and cls not in FRAMEWORK
+
+
+def extends(interface: type, wanted: type) -> bool:
+    """Return whether `interface` is `wanted` or derives from it, be it before or after a cell was run again."""
+    return any(is_interface(base) and registry.is_same(base, wanted) for base in interface.__mro__)
+
+
+def interface_of(cls: type) -> type | str:
+    """Return the interface that component `cls` implements, in its newest definition, or the name that is not found."""
+    if not issubclass(cls, Implements):
+        return cls
+    interface = resolve(type_argument(cls, Implements), cls)
+    return registry.current(interface) if isinstance(interface, type) else getattr(interface, "name", str(interface))
+
+
+def type_argument(cls: type, base: type) -> object:
+    """Return X of the nearest `base[X]` among the bases of `cls` and of its bases, or None."""
+    for ancestor in cls.__mro__:
+        for written in ancestor.__dict__.get("__orig_bases__", ()):
+            if get_origin(written) is base:
+                return get_args(written)[0]
+    return None
+
+
+def _is_deployable(cls: type) -> bool:
+    return issubclass(cls, Deployable)
+
+
+def _fault_of_interface(cls: type) -> str | None:
+    declared = type_argument(cls, Implements)
+    example = f"Write `class {cls.__name__}(Implements[SomeInterface])`."
+    if declared is None:
+        return f"{cls.__name__}: derives from Implements, which needs the interface in brackets. {example}"
+    if isinstance(declared, type) and not is_interface(declared):
+        return (
+            f"{cls.__name__}: Implements[{declared.__name__}], but {declared.__name__} is not an interface, that is, "
+            f"a class derived from weaverlab.Interface. {example}"
+        )
+    return None
+
+
+def _why_absent(cls: type, name: str) -> str:
+    if name == "config" and not issubclass(cls, WithConfig):
+        return f"{cls.__name__} has no config: derive it from WithConfig[YourDataclass] too"
+    if name in FILLED or any(_is_marked(name, base) for base in cls.__mro__):
+        return (
+            f"{cls.__name__}.{name} is not filled yet: WeaverLab fills refs, listeners, agents, config, logger and "
+            "weaver after __init__ and before init(). Move what needs it to `def init(self)`."
+        )
+    return f"{cls.__name__!r} object has no attribute {name!r}"
+
+
+def _is_marked(name: str, base: type) -> bool:
+    written = own_annotations(base).get(name)
+    try:
+        return bool(marker_of(resolve(written, base)))
+    except Exception:  # a fault of the declaration, reported when the application is built
+        return False
+
+
+FRAMEWORK: frozenset[type] = frozenset((Interface, Deployable, Implements, Component, Main, WithConfig, object))

@@ -1,0 +1,81 @@
+"""The fields a component declares and WeaverLab fills: `Ref` and `Listener`.
+
+A field marker carries `__weaver_field__`; the datastore agent (`Antipode`, in `stores`) is a third one, known here only
+by that mark. Sockets are bound, and handles made, by the runtime: nothing in here does I/O.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Generic, TypeVar, overload
+
+from weaverlab.errors import WeaverError
+
+T = TypeVar("T")
+
+
+class Ref(Generic[T]):
+    """A field that holds a handle to another component: `storage: Ref[PostStorage]`.
+
+    Call the handle as if it were the component; whether the call stays in this process or crosses to another one is
+    decided at deployment. The argument is an interface or an implementation class, as a string if it is defined later.
+
+    Refs are never made: the class is a descriptor only so that a type checker sees `self.storage` as a `PostStorage`.
+    """
+
+    __weaver_field__: ClassVar[str] = "ref"
+
+    def __init__(self) -> None:
+        raise TypeError("a Ref is declared, not made: write `name: Ref[Interface]` in the body of the component")
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Ref[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> T: ...
+    def __get__(self, instance: object | None, owner: type | None = None) -> Ref[T] | T:
+        raise NotImplementedError
+
+
+class Listener:
+    """A network listener with a name: `web: Listener`, or `web = Listener(name="hello")` for another name.
+
+    As a field it is a declaration; inside a running component the same field holds the bound listener. Its address
+    comes from `[single.listeners]` or `[multi.listeners]` of weaver.toml, or is a free port of localhost.
+    """
+
+    __weaver_field__: ClassVar[str] = "listener"
+
+    def __init__(self, name: str = "", *, socket: Any = None, proxy_addr: str = "") -> None:
+        """Declare a listener, or (the runtime, with `socket`) hold a bound and listening one."""
+        self.name = name
+        self._socket = socket
+        self._proxy_addr = proxy_addr
+
+    @property
+    def socket(self) -> Any:
+        """The bound, listening `socket.socket`; hand it to any server."""
+        if self._socket is None:
+            raise WeaverError(
+                f"Listener {self.name!r} is not bound yet: WeaverLab binds it after __init__ and before init(). "
+                "Use it in init(), main() or a method of a deployed component."
+            )
+        return self._socket
+
+    @property
+    def addr(self) -> str:
+        """Where this replica listens, as `host:port`."""
+        name = self.socket.getsockname()
+        if not isinstance(name, tuple):
+            return str(name)  # a UNIX-domain socket: its path
+        host, port = name[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
+    def proxy_addr(self) -> str:
+        """Where clients should connect: the proxy in front of all replicas, or `addr` when there is none."""
+        return self._proxy_addr or self.addr
+
+    def __str__(self) -> str:
+        return self.addr
+
+    def __repr__(self) -> str:
+        return f"<Listener {self.name!r} {'not bound' if self._socket is None else self.addr}>"

@@ -1,0 +1,187 @@
+"""What a component can be asked to do: the methods of interfaces, and whether implementations have the same ones.
+
+Names that start with an underscore are the author's own business and never looked at.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from functools import cached_property
+from typing import Any, Generic, get_origin
+
+from weaverlab.component.annotations import own_annotations, resolve
+from weaverlab.component.application import MethodSpec
+from weaverlab.component.declare import FILLED, FRAMEWORK, is_component, is_interface
+from weaverlab.errors import nearest
+
+Method = Callable[..., Any]
+LIFE_CYCLE = ("init", "shutdown")
+_STREAMS = (Iterator, Generator, AsyncIterator, AsyncGenerator)
+
+
+def interface_methods(interface: type) -> tuple[dict[str, Method], list[str]]:
+    """Return the methods of an interface (or of a component that is its own), and what is wrong with them."""
+    owns = is_component(interface)
+    methods: dict[str, Method] = {}
+    faults: list[str] = []
+    for name, (owner, member) in sorted(_public_members(interface).items()):
+        where = f"{interface.__name__}.{name}"
+        if owns and name in (*LIFE_CYCLE, *FILLED):
+            continue  # checked as what they are, in `declaration`
+        if name in (*LIFE_CYCLE, *FILLED):
+            faults.append(f"{where}: `{name}` is reserved for WeaverLab; an interface must call its method otherwise.")
+        elif isinstance(member, (property, cached_property, classmethod, staticmethod)):
+            if is_component(owner) or is_interface(owner):
+                faults.append(
+                    f"{where}: is a {type(member).__name__}, but callers can only use plain methods, `def` or "
+                    f"`async def` with `self`. Make it one{', or call it `_' + name + '`' if owns else ''}."
+                )
+        elif callable(member) and not isinstance(member, type):
+            methods[name] = member
+            faults += _faults_of_shape(where, member, owner)
+    if not owns:
+        faults += _faults_of_data(interface)
+    return methods, faults
+
+
+def faults_of_implementation(implementation: type, interface: type, methods: dict[str, Method]) -> list[str]:
+    """Return how `implementation` differs from the `methods` of `interface`."""
+    faults = []
+    members = _public_members(implementation)
+    own = {name for name, (owner, member) in members.items() if not is_interface(owner) and callable(member)}
+    for name, promised in methods.items():
+        where = f"{implementation.__name__}.{name}"
+        if name not in own:
+            faults.append(
+                f"{implementation.__name__}: method {name!r} of interface {interface.__name__} is missing."
+                f"{nearest(name, own - set(methods))} Expected `{_header(name, promised)}`."
+            )
+            continue
+        written = members[name][1]
+        if inspect.iscoroutinefunction(written) != inspect.iscoroutinefunction(promised):
+            faults.append(
+                f"{where}: is `{_def(written)}`, but interface {interface.__name__} says `{_def(promised)}`. "
+                f"Write `{_header(name, promised)}`, or change the interface."
+            )
+        elif _parameters(written) != _parameters(promised):
+            faults.append(
+                f"{where}: takes {_shown(written)}, but interface {interface.__name__} says {_shown(promised)}; "
+                "names, kinds and defaults must be the same."
+            )
+        faults += _faults_of_generator(where, written)
+    return faults
+
+
+def faults_of_life_cycle(cls: type, name: str) -> list[str]:
+    """Return what is wrong with `init`, `shutdown` or `main` of a component: they take nothing and return."""
+    member = _public_members(cls)[name][1]
+    where = f"{cls.__name__}.{name}"
+    if not inspect.isfunction(member):
+        return [f"{where}: must be a method, `def {name}(self)` or `async def {name}(self)`."]
+    faults = _faults_of_generator(where, member)
+    required = len(inspect.signature(member).parameters)
+    if required != 1:
+        faults.append(
+            f"{where}: takes {_shown(member)}, but WeaverLab calls it without arguments: write `{_def(member)} "
+            f"{name}(self)`. What it needs comes from `self`: refs, config, listeners."
+        )
+    return faults
+
+
+def method_spec(name: str, promised: Method, written: Method, *, once: bool = False) -> MethodSpec:
+    """Return the facts callers need about a method; a mark on the interface or on the implementation counts."""
+    signature = inspect.signature(promised)
+    marked = any(getattr(method, "__weaver_not_retriable__", False) for method in (promised, written))
+    return MethodSpec(
+        name=name,
+        is_async=inspect.iscoroutinefunction(promised),
+        retriable=not (marked or once),
+        signature=signature.replace(parameters=list(signature.parameters.values())[1:]),
+    )
+
+
+def public_names(cls: type) -> set[str]:
+    """Return the public attributes that the author's own classes define."""
+    return set(_public_members(cls))
+
+
+def _public_members(cls: type) -> dict[str, tuple[type, Any]]:
+    """Return name -> (defining class, raw attribute) of what authors wrote in `cls` and its bases."""
+    members = {}
+    for owner in reversed(cls.__mro__):
+        if owner in FRAMEWORK or owner is Generic:
+            continue
+        members.update({name: (owner, value) for name, value in vars(owner).items() if not name.startswith("_")})
+    return members
+
+
+def _faults_of_shape(where: str, method: Method, owner: type) -> list[str]:
+    try:
+        parameters = list(inspect.signature(method).parameters.values())
+    except (TypeError, ValueError):
+        return [f"{where}: has no signature that Python can tell; write it with `def`."]
+    if not parameters or parameters[0].kind not in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    ):
+        return [f"{where}: its first parameter must be `self`."]
+    return _faults_of_generator(where, method) or _faults_of_stream(where, method, owner)
+
+
+def _faults_of_generator(where: str, method: Method) -> list[str]:
+    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
+        return [f"{where}: uses `yield`, but a method must return its whole result: return a list. {_NO_STREAMS}"]
+    return []
+
+
+def _faults_of_stream(where: str, method: Method, owner: type) -> list[str]:
+    written = getattr(method, "__annotations__", {}).get("return")
+    try:
+        returned = resolve(written, owner)
+    except Exception:  # annotations of methods are the author's; we only look for streams
+        return []
+    if (get_origin(returned) or returned) in _STREAMS:
+        return [f"{where}: returns {written}, which cannot be sent: return a list. {_NO_STREAMS}"]
+    return []
+
+
+_NO_STREAMS = "Streams between components are not supported yet."
+
+
+def _faults_of_data(interface: type) -> list[str]:
+    return [
+        f"{interface.__name__}.{name}: is a data attribute, but an interface has methods only. Make it a method."
+        for base in interface.__mro__
+        if is_interface(base)
+        for name, annotation in own_annotations(base).items()
+        if not name.startswith("_") and "ClassVar" not in str(annotation)
+    ]
+
+
+def _parameters(method: Method) -> list[tuple[str, str, str]]:
+    """Return (name, kind, default) of each parameter but `self`, in a form that compares across re-run cells."""
+    return [
+        (
+            parameter.name,
+            parameter.kind.description,
+            ""
+            if parameter.default is parameter.empty
+            else f"{type(parameter.default).__qualname__} {parameter.default!r}",
+        )
+        for parameter in list(inspect.signature(method).parameters.values())[1:]
+    ]
+
+
+def _shown(method: Method) -> str:
+    signature = inspect.signature(method)
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=signature.empty))
+
+
+def _def(method: Method) -> str:
+    return "async def" if inspect.iscoroutinefunction(method) else "def"
+
+
+def _header(name: str, method: Method) -> str:
+    return f"{_def(method)} {name}{_shown(method)}"
