@@ -1,0 +1,1 @@
+"""The tests mirror the packages of `weaverlab`; read them as its second textbook."""

@@ -1,0 +1,34 @@
+"""What every test has: a session whose processes can be found, and none of them left at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+from tests.processes import mark_session, no_process_stays
+
+mark_session()
+
+# No time limit for one example: on two busy cores it would measure the neighbours.
+hypothesis.settings.register_profile("weaverlab", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("weaverlab")
+
+
+@pytest.fixture
+def no_process_left() -> Iterator[None]:
+    """Fail the test when a process that it started, at whatever distance, still runs two seconds after its end.
+
+    For a whole module: `pytestmark = pytest.mark.usefixtures("no_process_left")`. Name it first among the fixtures
+    of a test, so that it looks after the others have cleaned up.
+    """
+    with no_process_stays():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_left_by_the_session() -> Iterator[None]:
+    """The same once for the whole session, for the tests that did not ask."""
+    with no_process_stays():
+        yield
