@@ -1,0 +1,163 @@
+"""The decision of a barrier: what to wait for, and what to say about it afterwards.
+
+`plan` turns a lineage into waits per store; the shell waits; `conclude` turns the positions that were reached into
+a report. Versions compare with `>=`, so a key that was overwritten meanwhile does not block anybody. Not in
+here: the waiting itself, and time.
+
+Source: Antipode (Ferreira Loff et al., SOSP 2023), the barrier operation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from weaverlab.antipode.lineage import Dependency
+
+Mode = Literal["enforce", "dry_run", "off"]
+MODES: tuple[Mode, ...] = ("enforce", "dry_run", "off")
+
+_block_mode: ContextVar[Mode | None] = ContextVar("weaverlab_barriers", default=None)
+
+
+@contextlib.contextmanager
+def barriers(mode: Mode) -> Iterator[None]:
+    """Let every barrier in this block wait (`enforce`), only report (`dry_run`), or do nothing (`off`)."""
+    if mode not in MODES:
+        raise ValueError(f"barriers({mode!r}): expected one of {', '.join(map(repr, MODES))}.")
+    token = _block_mode.set(mode)
+    try:
+        yield
+    finally:
+        _block_mode.reset(token)
+
+
+def block_mode() -> Mode | None:
+    """Return the mode of the enclosing `with barriers(...)`, or None when the deployment's own applies."""
+    return _block_mode.get()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a barrier has to do: the dependencies to wait for, by store, and the stores it leaves out."""
+
+    waits: Mapping[str, tuple[Dependency, ...]]
+    skipped: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def plan(lineage: Iterable[Dependency], known: Collection[str], wanted: Collection[str] | None = None) -> Plan:
+    """Group a lineage by store and say which of its stores this barrier waits for.
+
+    Args:
+        lineage: the current one; its order decides the order of the report.
+        known: stores that have a replica where the barrier runs.
+        wanted: wait for these only; None for all that are known.
+
+    Returns:
+        `skipped` names stores that are known but not wanted. `unknown` names stores that cannot be read here at
+        all, so there is nothing to wait for; both are reported rather than passed over in silence.
+    """
+    by_store: dict[str, list[Dependency]] = {}
+    for dependency in lineage:
+        by_store.setdefault(dependency.store, []).append(dependency)
+    here = [store for store in by_store if store in known]
+    return Plan(
+        waits={store: tuple(by_store[store]) for store in here if wanted is None or store in wanted},
+        skipped=tuple(store for store in here if wanted is not None and store not in wanted),
+        unknown=tuple(store for store in by_store if store not in known),
+    )
+
+
+class Missing(NamedTuple):
+    """A dependency that was not visible when the barrier ended; `applied` is how far its log had come."""
+
+    dependency: Dependency
+    applied: int
+
+    @property
+    def behind(self) -> int:
+        """How many positions the replica still has to apply; an upper bound, since origins share the counter."""
+        return self.dependency.version - self.applied
+
+    def __str__(self) -> str:
+        return f"{self.dependency} missing (applied {self.applied}, {self.behind} behind)"
+
+
+@dataclass(frozen=True)
+class StoreReport:
+    """What one store's part in a barrier was."""
+
+    store: str
+    dependencies: tuple[Dependency, ...]
+    missing: tuple[Missing, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class BarrierReport:
+    """How a barrier went: it waited `waited_s` for `stores`, and left out `skipped` and `unknown` ones."""
+
+    region: str
+    mode: Mode
+    waited_s: float = 0.0
+    stores: tuple[StoreReport, ...] = ()
+    skipped: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def dry_run(self) -> bool:
+        return self.mode == "dry_run"
+
+    @property
+    def dependencies(self) -> tuple[Dependency, ...]:
+        return tuple(dependency for store in self.stores for dependency in store.dependencies)
+
+    @property
+    def missing(self) -> tuple[Missing, ...]:
+        """What is not visible here; after a dry run, what an enforcing barrier would have waited for."""
+        return tuple(missing for store in self.stores for missing in store.missing)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything this barrier looked at is visible; never true of a barrier that is off."""
+        return self.mode != "off" and not self.missing
+
+    def __str__(self) -> str:
+        what = "; ".join(map(str, self.missing)) or ", ".join(map(str, self.dependencies)) or "nothing to wait for"
+        if self.mode == "off":
+            head = f"barrier in {self.region}: off"
+        elif self.dry_run:
+            head = f"barrier in {self.region}, dry run: {what if self.missing else f'all visible: {what}'}"
+        elif self.missing:
+            head = f"barrier in {self.region} gave up after {self.waited_s:.3g} s: {what}"
+        else:
+            head = f"barrier in {self.region} waited {self.waited_s * 1000:.1f} ms: {what}"
+        notes = (("skipped", self.skipped), ("not stored here", self.unknown))
+        return head + "".join(f"; {note}: {', '.join(stores)}" for note, stores in notes if stores)
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+def conclude(
+    plan: Plan, positions: Mapping[Dependency, int], *, region: str, mode: Mode, waited_s: float
+) -> BarrierReport:
+    """Compare what was planned with the position that each dependency's log has reached here."""
+    return BarrierReport(
+        region=region,
+        mode=mode,
+        waited_s=waited_s,
+        stores=tuple(
+            StoreReport(
+                store,
+                dependencies,
+                tuple(Missing(one, positions[one]) for one in dependencies if positions[one] < one.version),
+            )
+            for store, dependencies in plan.waits.items()
+        ),
+        skipped=plan.skipped,
+        unknown=plan.unknown,
+    )
