@@ -1,0 +1,26 @@
+"""weaver.toml as frozen, checked values. Files are read, and environment is looked at, by callers only."""
+
+from weaverlab.config.names import faults_of_names
+from weaverlab.config.reading import parse, section
+from weaverlab.config.values import (
+    DEFAULT_REGION,
+    AntipodeConfig,
+    Config,
+    Lag,
+    MultiSection,
+    SingleSection,
+    WeaverlabSection,
+)
+
+__all__ = [
+    "DEFAULT_REGION",
+    "AntipodeConfig",
+    "Config",
+    "Lag",
+    "MultiSection",
+    "SingleSection",
+    "WeaverlabSection",
+    "faults_of_names",
+    "parse",
+    "section",
+]

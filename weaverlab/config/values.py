@@ -1,0 +1,85 @@
+"""weaver.toml as frozen values. How text becomes these is in `reading`; nothing in here checks anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+DEFAULT_REGION = "local"  # the region of whatever [regions] does not place
+
+LagKind = Literal["constant", "uniform", "normal", "exponential"]
+
+
+@dataclass(frozen=True)
+class Lag:
+    """A replication lag in milliseconds.
+
+    `constant` is `a`; `uniform` lies between `a` and `b`; `normal` has mean `a` and standard deviation `b`;
+    `exponential` has mean `a`. Unused parameters are 0.
+    """
+
+    kind: LagKind = "constant"
+    a: float = 0.0
+    b: float = 0.0
+
+
+@dataclass(frozen=True)
+class WeaverlabSection:
+    """[weaverlab]: `app` is a file relative to weaver.toml; `call_timeout_s` the deadline of a call that sets none."""
+
+    app: str = ""
+    call_timeout_s: float = 30.0
+
+
+@dataclass(frozen=True)
+class SingleSection:
+    """[single]: addresses of listeners when everything runs in one process."""
+
+    listeners: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MultiSection:
+    """[multi]: how components become processes of this machine.
+
+    `restarts_max` is how many times in a row one replica may die before the deployment fails.
+    """
+
+    replicas: dict[str, int] = field(default_factory=dict)
+    colocate: tuple[tuple[str, ...], ...] = ()
+    start_method: Literal["forkserver", "spawn"] = "forkserver"
+    restarts_max: int = 5
+    listeners: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AntipodeConfig:
+    """[antipode.NAME]: the datastore behind the agents of that name; `links` has every ordered pair of its regions."""
+
+    name: str
+    type: Literal["embedded-kv", "embedded-queue"]
+    id: str
+    regions: tuple[str, ...]
+    seed: int | None
+    links: dict[tuple[str, str], Lag]
+
+    def lag(self, origin: str, target: str) -> Lag:
+        """Return the lag of writes made in `origin` on their way to `target`; none within a region."""
+        return self.links.get((origin, target), Lag())
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole weaver.toml. `components` holds raw sections; `section()` types them with a WithConfig class."""
+
+    weaverlab: WeaverlabSection = field(default_factory=WeaverlabSection)
+    multi: MultiSection = field(default_factory=MultiSection)
+    single: SingleSection = field(default_factory=SingleSection)
+    regions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    antipode: dict[str, AntipodeConfig] = field(default_factory=dict)
+    components: dict[str, dict[str, Any]] = field(default_factory=dict)
+    source: str = "weaver.toml"
+
+    def region_of(self, component: str) -> str:
+        """Return the region that [regions] gives `component`, or `DEFAULT_REGION`."""
+        return next((region for region, members in self.regions.items() if component in members), DEFAULT_REGION)
