@@ -63,6 +63,10 @@ class ProtocolError(WeaverError):
     """A peer sent bytes that are not a frame of this protocol version."""
 
 
+class CannotTravel(WeaverError, TypeError):
+    """A value cannot be pickled, cannot be unpickled where it arrived, or is larger than a frame may be."""
+
+
 class NotFoundError(WeaverError, KeyError):
     """The datastore holds no item under this table and key, as seen from this region."""
 

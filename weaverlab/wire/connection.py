@@ -1,0 +1,123 @@
+"""What may be received when, for both ends of a connection that has shaken hands. Pure: bytes in, messages out.
+
+    server ends politely:   READY --goodbye()--> DRAINING     it answers what it has, executes nothing new
+    client is told:         READY --GOODBYE----> DRAINING     it takes the answers, sends nothing new
+
+The connections that carry many calls at once go through `Connection`. The blocking ones, with one call in flight, do
+not: there the table has one line (a CALL is followed by its REPLY, FAILURE or GOODBYE), a lookup costs as much as
+the rest of decoding, and so the two loops in `transport` check that one line themselves. Frames are encoded and
+decoded by the same functions for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, IntEnum
+
+from weaverlab.errors import ProtocolError
+from weaverlab.wire.frames import MAX_FRAME_BYTES, Kind, Message, Notice, encode_notice
+from weaverlab.wire.messages import Call, ReceivedReply
+from weaverlab.wire.reader import FrameReader
+
+MUX_SCRATCH_BYTES = 64 * 1024  # one read may bring many frames
+
+
+class Role(Enum):
+    """Which end of the connection."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+class State(IntEnum):
+    """Where the connection stands, as seen by one end."""
+
+    READY = 1
+    DRAINING = 2
+    CLOSED = 3
+
+
+# By role: state -> kind received -> next state. What is missing is the peer's mistake and ends the connection.
+TRANSITIONS: dict[Role, dict[State, dict[Kind, State]]] = {
+    Role.CLIENT: {
+        State.READY: {Kind.REPLY: State.READY, Kind.FAILURE: State.READY, Kind.GOODBYE: State.DRAINING},
+        State.DRAINING: {Kind.REPLY: State.DRAINING, Kind.FAILURE: State.DRAINING},
+        State.CLOSED: {},
+    },
+    Role.SERVER: {
+        State.READY: {Kind.CALL: State.READY, Kind.CANCEL: State.READY},
+        # A CALL here crossed the GOODBYE on its way. It is not handed out; the caller knows from the GOODBYE.
+        State.DRAINING: {Kind.CALL: State.DRAINING, Kind.CANCEL: State.DRAINING},
+        State.CLOSED: {},
+    },
+}
+
+
+class Connection:
+    """One end of a connection with many calls in flight. After ProtocolError it is closed."""
+
+    def __init__(self, role: Role, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self.state = State.READY
+        self.last_call_id = 0  # server: of the calls handed out; client: as the peer's GOODBYE said
+        self._is_server = role is Role.SERVER
+        self._moves: Mapping[State, Mapping[int, State]] = {**TRANSITIONS[role]}
+        self._reader = FrameReader(max_frame_bytes, MUX_SCRATCH_BYTES)
+        self.get_buffer = self._reader.get_buffer  # memory for the next bytes; then call `received`
+
+    def received(self, count: int) -> list[Message]:
+        """Return the messages that `count` more bytes in `get_buffer()` completed.
+
+        Raises:
+            ProtocolError: no frame, or one that may not come now.
+        """
+        try:
+            messages = self._reader.received(count)
+            for message in messages:
+                self._move(message)
+        except ProtocolError:
+            self.state = State.CLOSED
+            raise
+        if self._is_server and messages:
+            return self._handed_out(messages)
+        return messages
+
+    def received_eof(self) -> str:
+        """Close, as the peer did; return what was wrong with it, or `""` when it ended between two frames."""
+        self.state = State.CLOSED
+        return "" if self._reader.is_between_frames else "the peer closed the connection in the middle of a frame"
+
+    def goodbye(self) -> bytes:
+        """Begin to drain; return the notice to send, which names the last call that will be answered."""
+        self.state = State.DRAINING
+        return encode_notice(Kind.GOODBYE, self.last_call_id)
+
+    def close(self) -> None:
+        """Accept nothing from now on."""
+        self.state = State.CLOSED
+
+    def _move(self, message: Message) -> None:
+        kind = _kind(message)
+        try:
+            self.state = self._moves[self.state][kind]
+        except KeyError:
+            name = Kind(kind).name
+            raise ProtocolError(f"the peer sent a {name}, which may not come while {self.state.name}") from None
+        if kind == Kind.GOODBYE:
+            self.last_call_id = message.call_id
+
+    def _handed_out(self, messages: list[Message]) -> list[Message]:
+        if self.state is State.DRAINING:
+            return [message for message in messages if type(message) is not Call]
+        for message in messages:
+            if type(message) is Call:
+                self.last_call_id = message.call_id
+        return messages
+
+
+def _kind(message: Message) -> int:
+    if type(message) is Call:
+        return Kind.CALL
+    if type(message) is ReceivedReply:
+        return Kind.REPLY if message.ok else Kind.FAILURE
+    assert type(message) is Notice
+    return message.kind

@@ -1,0 +1,213 @@
+"""One frame: what a call, a reply and the two small notices look like in bytes.
+
+    0        4      5       6        8         16            24
+    +--------+------+-------+--------+---------+-------------+---------- - - ----------+--------- - -
+    | body   | kind | flags | method | call id | deadline µs | body                    | buffers
+    | u32    | u8   | u8    | u16    | u64     | u64         | `body` bytes            |
+    +--------+------+-------+--------+---------+-------------+---------- - - ----------+--------- - -
+    \\___________________ header, little-endian ____________/
+
+    body    = [trace] [lineage] [metadata] [buffer lengths] payload
+              each part in brackets is there if its flag is set: u32 count of bytes, then the bytes
+              (buffer lengths: u64 each); the payload is the rest, a pickle
+    buffers = the bytes of each out-of-band buffer, one after the other, received into memory of their own
+
+`method` and the deadline (relative: clocks of two hosts never agree) belong to calls and are 0 elsewhere. The call id
+of a GOODBYE is that of the last call its sender will answer. Every length is checked against the limit on frames
+before memory is taken for it. Not in here: reading frames out of a stream (`reader`), which kinds may come
+when (`connection`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum, IntFlag
+from struct import Struct
+from typing import NamedTuple
+
+from weaverlab.errors import CannotTravel, ProtocolError
+from weaverlab.wire.messages import Call, ReceivedReply
+from weaverlab.wire.values import OUT_OF_BAND_BYTES_MIN, Buffer, Encoded
+
+HEADER = Struct("<IBBHQQ")
+HEADER_BYTES = HEADER.size
+_U32 = Struct("<I")
+
+# All buffers included. There to stop an accident or a wrong peer, not to ration: an array of this size takes
+# about 0.1 s to send, and whoever has larger ones wants a file or a store instead.
+MAX_FRAME_BYTES = 256 * 1024 * 1024
+# An in-band payload above this is sent from where it is instead of being joined to its header by a copy.
+JOIN_BYTES_MAX = 64 * 1024
+
+DEADLINE_MAX_S = 10.0**9  # thirty years fit the field; an infinite deadline does not
+
+
+class Kind(IntEnum):
+    """What a frame says. IntEnum, so that a byte from the wire finds its entry in a table as it is."""
+
+    CALL = 1
+    REPLY = 2  # the method returned
+    FAILURE = 3  # the method raised, or could not be run
+    CANCEL = 4  # the caller no longer waits
+    GOODBYE = 5  # no call after the one named here will be executed
+
+
+class Flag(IntFlag):
+    """Which optional parts the body has, and how the payload was made."""
+
+    TRACE = 1
+    LINEAGE = 2
+    METADATA = 4
+    BUFFERS = 8
+    DILL = 16
+
+
+_KNOWN_FLAGS = int(Flag.TRACE | Flag.LINEAGE | Flag.METADATA | Flag.BUFFERS | Flag.DILL)
+# Plain ints for the code that runs once per frame: combining IntFlags calls Python code.
+_TRACE, _LINEAGE, _METADATA, BUFFERS, _DILL = (int(flag) for flag in Flag)
+_CALL, _REPLY, _FAILURE = int(Kind.CALL), int(Kind.REPLY), int(Kind.FAILURE)
+
+
+class Notice(NamedTuple):
+    """A CANCEL or GOODBYE."""
+
+    kind: int
+    call_id: int
+
+
+Message = Call | ReceivedReply | Notice
+Pieces = tuple[bytes, Sequence[Buffer]]  # what to send: the head, then these, which are mostly none
+
+
+def encode_call(
+    call_id: int,
+    method: int,
+    timeout_s: float,
+    trace: bytes,
+    lineage: bytes,
+    metadata: bytes,
+    args: Encoded,
+    max_frame_bytes: int = MAX_FRAME_BYTES,
+) -> Pieces:
+    """Return the frame of a call. Raises CannotTravel when it is larger than the peer would accept."""
+    payload, buffers, is_dill = args
+    microseconds = int(min(timeout_s, DEADLINE_MAX_S) * 1e6)
+    if len(payload) <= JOIN_BYTES_MAX and not (trace or lineage or metadata or buffers or is_dill):
+        return HEADER.pack(len(payload), _CALL, 0, method, call_id, microseconds) + payload, ()
+    flags, parts = _optional_parts(trace, lineage, metadata, args)
+    length = _checked_length(parts, args, max_frame_bytes)
+    return _pieces(HEADER.pack(length, _CALL, flags, method, call_id, microseconds) + parts, payload, buffers)
+
+
+def encode_reply(
+    call_id: int, ok: bool, lineage: bytes, value: Encoded, max_frame_bytes: int = MAX_FRAME_BYTES
+) -> Pieces:
+    """Return the frame of a reply. Raises CannotTravel when it is larger than the peer would accept."""
+    payload, buffers, is_dill = value
+    kind = _REPLY if ok else _FAILURE
+    if len(payload) <= JOIN_BYTES_MAX and not (lineage or buffers or is_dill):
+        return HEADER.pack(len(payload), kind, 0, 0, call_id, 0) + payload, ()
+    flags, parts = _optional_parts(b"", lineage, b"", value)
+    length = _checked_length(parts, value, max_frame_bytes)
+    return _pieces(HEADER.pack(length, kind, flags, 0, call_id, 0) + parts, payload, buffers)
+
+
+def encode_notice(kind: Kind, call_id: int) -> bytes:
+    """Return a frame that is all header: CANCEL or GOODBYE."""
+    return HEADER.pack(0, kind, 0, 0, call_id, 0)
+
+
+def _optional_parts(trace: bytes, lineage: bytes, metadata: bytes, value: Encoded) -> tuple[int, bytes]:
+    flags, parts = (_DILL if value.is_dill else 0), b""
+    for flag, part in ((_TRACE, trace), (_LINEAGE, lineage), (_METADATA, metadata)):
+        if part:
+            flags |= flag
+            parts += _U32.pack(len(part)) + part
+    if value.buffers:
+        flags |= BUFFERS
+        lengths = b"".join([buffer.nbytes.to_bytes(8, "little") for buffer in value.buffers])
+        parts += _U32.pack(len(lengths)) + lengths
+    return flags, parts
+
+
+def _checked_length(parts: bytes, value: Encoded, max_frame_bytes: int) -> int:
+    length = len(parts) + len(value.payload)
+    total = length + sum(buffer.nbytes for buffer in value.buffers)
+    if total > max_frame_bytes:
+        raise CannotTravel(
+            f"A value of {total:,} bytes was to be sent; a frame carries at most {max_frame_bytes:,}. Send it in parts."
+        )
+    return length
+
+
+def _pieces(head: bytes, payload: bytes, buffers: Sequence[Buffer]) -> Pieces:
+    if len(payload) <= JOIN_BYTES_MAX:
+        return head + payload, buffers
+    return head, (payload, *buffers)
+
+
+def check_body_length(length: int, max_frame_bytes: int) -> None:
+    """Refuse a header that announces more than a frame may have, before memory is taken for it."""
+    if length > max_frame_bytes:
+        raise ProtocolError(f"a frame announces a body of {length:,} bytes; at most {max_frame_bytes:,} are accepted")
+
+
+def decode_body(
+    header: tuple[int, int, int, int, int, int], source: Buffer, start: int, max_frame_bytes: int
+) -> tuple[Message, tuple[int, ...]]:
+    """Return the message of a frame, and how long its buffers are, which the reader then fills.
+
+    `header` is what `HEADER` unpacked; its body lies in `source` from `start` on, complete. The payload is copied,
+    so `source` may be reused; nothing is unpickled. Raises ProtocolError when the bytes are no such frame.
+    """
+    length, kind, flags, method, call_id, microseconds = header
+    end = start + length
+    trace = lineage = metadata = b""
+    lengths: tuple[int, ...] = ()
+    is_dill = False
+    if flags:
+        if flags & ~_KNOWN_FLAGS:
+            raise ProtocolError(f"a frame has unknown flags: {flags:#04x}")
+        is_dill = flags & _DILL != 0
+        if flags & _TRACE:
+            trace, start = _part(source, start, end)
+        if flags & _LINEAGE:
+            lineage, start = _part(source, start, end)
+        if flags & _METADATA:
+            metadata, start = _part(source, start, end)
+        if flags & BUFFERS:
+            packed, start = _part(source, start, end)
+            lengths = _buffer_lengths(packed, max_frame_bytes - length)
+    if kind == _CALL:
+        payload = bytes(source[start:end])
+        return Call(call_id, method, microseconds * 1e-6, trace, lineage, metadata, payload, is_dill), lengths
+    if kind in (_REPLY, _FAILURE):
+        return ReceivedReply(call_id, kind == _REPLY, lineage, bytes(source[start:end]), is_dill), lengths
+    if kind in (Kind.CANCEL, Kind.GOODBYE):
+        if length or flags:
+            raise ProtocolError(f"a {Kind(kind).name} frame has a body of {length} bytes; it must have none")
+        return Notice(kind, call_id), ()
+    raise ProtocolError(f"a frame has the unknown kind {kind}")
+
+
+def _part(source: Buffer, start: int, end: int) -> tuple[bytes, int]:
+    """Return one optional part and where the next begins."""
+    first = start + 4
+    if first > end:
+        raise ProtocolError("a frame's optional parts are longer than its body")
+    stop = first + int.from_bytes(source[start:first], "little")
+    if stop > end:
+        raise ProtocolError("a frame's optional parts are longer than its body")
+    return bytes(source[first:stop]), stop
+
+
+def _buffer_lengths(packed: bytes, bytes_max: int) -> tuple[int, ...]:
+    if not packed or len(packed) % 8:
+        raise ProtocolError(f"a frame's buffer lengths take {len(packed)} bytes; expected 8 for each of at least one")
+    lengths = Struct(f"<{len(packed) // 8}Q").unpack(packed)
+    # The sender puts nothing smaller out of band, so more buffers than this are not its work: each costs an object.
+    if len(lengths) * OUT_OF_BAND_BYTES_MIN > max(bytes_max, 0):
+        raise ProtocolError(f"a frame announces {len(lengths):,} buffers, more than {bytes_max:,} bytes can fill")
+    if sum(lengths) > bytes_max:
+        raise ProtocolError(f"a frame announces {sum(lengths):,} bytes of buffers; at most {bytes_max:,} are accepted")
+    return lengths

@@ -1,0 +1,147 @@
+"""Frames out of a stream of bytes, with as few copies as the frames allow.
+
+The caller asks for memory to receive into, receives, and says how much came:
+
+    memory = reader.get_buffer()          small frames: one scratch buffer that is used again and again
+    n = socket.recv_into(memory)          large ones: straight into the body or buffer being filled
+    for message in reader.received(n): ...
+
+Only the first bytes of a large frame, those that came along in the scratch buffer, are copied to their place.
+Not in here: sockets, and which messages are welcome (`connection`).
+"""
+
+from __future__ import annotations
+
+from weaverlab.wire.frames import (
+    BUFFERS,
+    HEADER,
+    HEADER_BYTES,
+    MAX_FRAME_BYTES,
+    Message,
+    Notice,
+    check_body_length,
+    decode_body,
+)
+
+SCRATCH_BYTES = 16 * 1024  # a frame of up to this size needs no memory of its own until it is decoded
+
+_Header = tuple[int, int, int, int, int, int]
+
+
+class FrameReader:
+    """Turns received bytes into messages. After it raised ProtocolError the stream is lost; drop it."""
+
+    def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES, scratch_bytes: int = SCRATCH_BYTES) -> None:
+        self._max_frame_bytes = max_frame_bytes
+        self._scratch = bytearray(scratch_bytes)
+        self._view = memoryview(self._scratch)
+        self._held = 0  # bytes at the start of the scratch buffer that are not yet a whole frame
+        # While a large frame is being filled: its header until its body is there, its message from then on.
+        self._header: _Header | None = None
+        self._message: Message | None = None
+        self._filling: list[memoryview] = []  # what is still to be filled, in order; the scratch is empty meanwhile
+        self._memory: list[bytearray] = []
+
+    @property
+    def is_between_frames(self) -> bool:
+        """Whether the stream may end here without cutting a frame in two."""
+        return not self._held and not self._filling
+
+    def get_buffer(self) -> memoryview:
+        """Return the memory, never empty, that the next bytes belong in."""
+        if self._filling:
+            return self._filling[0]
+        return self._view[self._held :] if self._held else self._view
+
+    def received(self, count: int) -> list[Message]:
+        """Take note that `count` bytes were put into `get_buffer()`; return the messages that are now complete.
+
+        Raises:
+            ProtocolError: the peer sends something that is no frame, or larger than is accepted.
+        """
+        messages: list[Message] = []
+        if self._filling:
+            self._fill(count, messages)
+            return messages
+        start, end = 0, self._held + count
+        while end - start >= HEADER_BYTES and not self._filling:
+            header: _Header = HEADER.unpack_from(self._scratch, start)
+            stop = start + HEADER_BYTES + header[0]
+            if stop <= end:
+                message, lengths = decode_body(header, self._view, start + HEADER_BYTES, self._max_frame_bytes)
+                start = stop
+                if header[2] & BUFFERS:
+                    start = self._begin_buffers(message, lengths, start, end, messages)
+                else:
+                    messages.append(message)
+            elif stop - start > len(self._scratch):
+                start = self._begin_body(header, start + HEADER_BYTES, end)
+            else:
+                check_body_length(header[0], self._max_frame_bytes)
+                break
+        self._held = end - start
+        if self._held and start:
+            self._scratch[: self._held] = self._scratch[start:end]
+        return messages
+
+    def _begin_body(self, header: _Header, start: int, end: int) -> int:
+        """Take memory for a body that is larger than the scratch buffer, and move there what has come of it."""
+        check_body_length(header[0], self._max_frame_bytes)
+        self._header = header
+        self._allocate((header[0],))
+        return self._move(start, end)
+
+    def _begin_buffers(
+        self, message: Message, lengths: tuple[int, ...], start: int, end: int, messages: list[Message]
+    ) -> int:
+        """Take memory for the buffers of `message`, and move there what has come of them."""
+        self._message = message
+        self._allocate(lengths)
+        start = self._move(start, end)
+        if not self._filling:
+            self._finish(messages)
+        return start
+
+    def _allocate(self, lengths: tuple[int, ...]) -> None:
+        self._memory = [bytearray(length) for length in lengths]
+        self._filling = [memoryview(memory) for memory in self._memory if memory]
+
+    def _move(self, start: int, end: int) -> int:
+        """Copy from the scratch buffer into what is being filled; return where the rest of the scratch begins."""
+        while self._filling and start < end:
+            target = self._filling[0]
+            count = min(len(target), end - start)
+            target[:count] = self._view[start : start + count]
+            self._filled(count)
+            start += count
+        return start
+
+    def _filled(self, count: int) -> None:
+        if count == len(self._filling[0]):
+            del self._filling[0]
+        else:
+            self._filling[0] = self._filling[0][count:]
+
+    def _fill(self, count: int, messages: list[Message]) -> None:
+        self._filled(count)
+        if self._filling:
+            return
+        if self._header is None:
+            self._finish(messages)
+            return
+        header, self._header = self._header, None
+        message, lengths = decode_body(header, memoryview(self._memory[0]), 0, self._max_frame_bytes)
+        self._message = message
+        self._memory = []
+        if lengths:
+            self._allocate(lengths)
+        if not self._filling:
+            self._finish(messages)
+
+    def _finish(self, messages: list[Message]) -> None:
+        """Hand out the message whose buffers are full."""
+        message, self._message = self._message, None
+        assert message is not None and not isinstance(message, Notice)  # a notice has no body, hence no buffers
+        message.buffers = tuple(self._memory)
+        self._memory = []
+        messages.append(message)

@@ -1,0 +1,130 @@
+"""Python values <-> bytes: C pickle protocol 5, large buffers beside the pickle, dill only where pickle cannot.
+
+Not in here: frames. A value becomes one payload and any number of buffers; how they follow each other on
+the wire is `frames`' business. Unpickling runs code, so `decode_value` is for authenticated peers only.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from weaverlab.errors import CannotTravel
+
+# Below this a buffer of its own costs more (a header entry, an allocation, another iovec) than the copy it saves.
+OUT_OF_BAND_BYTES_MIN = 4096
+# `bytes` are copied once at the receiver in any case, so lifting them out only pays for larger ones.
+LARGE_BYTES_MIN = 64 * 1024
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Encoded(NamedTuple):
+    """A value ready for the wire. `buffers` are views of the sender's own memory, not copies."""
+
+    payload: bytes
+    buffers: Sequence[memoryview] = ()
+    is_dill: bool = False
+
+
+def encode_value(value: object) -> Encoded:
+    """Pickle `value`; arrays and large `bytes` stay where they are and become buffers.
+
+    For a call's arguments, `value` is their tuple: large `bytes` and `bytearray` are found as the value itself
+    or as an item of such a tuple. Deeper ones, and those in other containers, travel inside the pickle.
+
+    Raises:
+        CannotTravel: neither pickle nor dill can encode it; names the item of a tuple that cannot.
+    """
+    try:
+        return _pickled(value)
+    except Exception as error:  # whatever a __reduce__ or __getstate__ may raise
+        return _dilled(value, error)
+
+
+def decode_value(payload: Buffer, buffers: Sequence[bytearray] = (), is_dill: bool = False) -> Any:
+    """Return the value. Arrays use the memory of `buffers` without a copy, hence are writable and nobody else's.
+
+    (An array that was read-only at the sender is read-only here: pickle keeps that.)
+
+    Raises:
+        CannotTravel: a class cannot be found here, or its own unpickling failed.
+    """
+    try:
+        if is_dill:
+            import dill
+
+            return dill.loads(payload, buffers=buffers)
+        return pickle.loads(payload, buffers=buffers)
+    except Exception as error:
+        raise CannotTravel(
+            f"A value arrived but could not be unpickled: {type(error).__name__}: {error}\n"
+            "Its class must be importable, or shipped by the deployment, in the receiving process too."
+        ) from error
+
+
+class _LargeBytes:
+    """Stands in for `bytes` while pickling: the C pickler never asks anybody how to pickle exact `bytes`."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        return bytes, (pickle.PickleBuffer(self._content),)
+
+
+def _pickled(value: object) -> Encoded:
+    buffers: list[memoryview] = []
+
+    def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
+        view = buffer.raw()
+        if view.nbytes < OUT_OF_BAND_BYTES_MIN:
+            return True
+        buffers.append(view)
+        return False
+
+    return Encoded(pickle.dumps(_lift_large_bytes(value), 5, buffer_callback=keep_in_band), buffers)
+
+
+def _lift_large_bytes(value: object) -> object:
+    if type(value) is tuple:
+        for item in value:
+            kind = type(item)
+            if (kind is bytes or kind is bytearray) and len(item) >= LARGE_BYTES_MIN:
+                return tuple([_lifted(item) for item in value])
+        return value
+    return _lifted(value)
+
+
+def _lifted(item: object) -> object:
+    if type(item) is bytes and len(item) >= LARGE_BYTES_MIN:
+        return _LargeBytes(item)
+    if type(item) is bytearray and len(item) >= LARGE_BYTES_MIN:
+        return pickle.PickleBuffer(item)  # comes out as the bytearray that received it
+    return item
+
+
+def _dilled(value: object, error: Exception) -> Encoded:
+    import dill  # 50 ms, and most processes never need it
+
+    try:
+        return Encoded(dill.dumps(value, protocol=5), (), True)
+    except Exception as dill_error:
+        raise CannotTravel(
+            f"{_culprit(value)} cannot be pickled: {error} (dill: {dill_error})\n"
+            "Send plain data instead, or create the object in the component's init()."
+        ) from error
+
+
+def _culprit(value: object) -> str:
+    """Name the item of a tuple that cannot be pickled; it is the value itself when it is no tuple."""
+    if type(value) is tuple:
+        for number, item in enumerate(value, 1):
+            try:
+                pickle.dumps(item, 5)
+            except Exception:
+                return f"Item {number} of {len(value)}, of type {type(item).__qualname__},"
+    return f"A value of type {type(value).__qualname__}"
