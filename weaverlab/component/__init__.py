@@ -16,9 +16,11 @@ from weaverlab.component.declare import (
     not_retriable,
 )
 from weaverlab.component.fields import Listener, Ref
+from weaverlab.component.marshal import AutoMarshal
 
 __all__ = [
     "Application",
+    "AutoMarshal",
     "Component",
     "ComponentSpec",
     "Implements",

@@ -73,7 +73,7 @@ class _FreeNames:
 
     listeners: dict[str, str] = field(default_factory=dict)
     regions: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    antipode: dict[str, dict[str, Any]] = field(default_factory=dict)
+    antipode: dict[str, Any] = field(default_factory=dict)
 
 
 class _Reader:
@@ -90,6 +90,7 @@ class _Reader:
         single = SingleSection(**self._section("single", SingleSection))
         listeners = self._free_names("listeners").listeners
         regions = self._free_names("regions").regions
+        placed = tuple(self.table["regions"]) if isinstance(self.table.get("regions"), dict) else ()
         self._check_numbers(weaverlab, multi)
         self._check_addresses("listeners", "", listeners)
         self._check_addresses("multi", "listeners.", multi.listeners)
@@ -101,7 +102,7 @@ class _Reader:
             multi=replace(multi, listeners={**listeners, **multi.listeners}),
             single=replace(single, listeners={**listeners, **single.listeners}),
             regions=regions,
-            antipode=dict(self._antipode(tuple(regions))),
+            antipode=dict(self._antipode(placed)),
             components=dict(self._components()),
             source=self.source,
         )
@@ -134,7 +135,7 @@ class _Reader:
         for name, table in self._free_names("antipode").antipode.items():
             note = noting(self.faults, self.source, f"antipode.{name}")
             written = _AntipodeSection(**self._fields(_AntipodeSection, table, note))
-            if "type" not in table:
+            if isinstance(table, dict) and "type" not in table:
                 note("type", "missing; expected 'embedded-kv' or 'embedded-queue'")
             regions = written.regions or placed or (DEFAULT_REGION,)
             for region in regions:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -35,7 +36,7 @@ def to_dataclass(cls: type, table: object, note: Note, path: str = "") -> Any:
 def read_fields(cls: type, table: object, note: Note, path: str = "") -> Any:
     """Return field name -> value as far as `table` says it; a key with a fault, noted, has the value `WRONG`."""
     if not isinstance(table, Mapping):
-        note(path, f"expected a table of {cls.__name__}, saw {_shown(table)}")
+        note(path, f"expected a table (a section), saw {_shown(table)}")
         return WRONG
     try:
         hints = typing.get_type_hints(cls, include_extras=True)
@@ -110,7 +111,7 @@ def _leaf(expected: Any, value: object, note: Note, path: str) -> Any:
     try:
         return msgspec.convert(value, expected, dec_hook=_from_value)
     except msgspec.ValidationError as error:
-        is_plain = str(error).startswith("Expected") and isinstance(expected, type)  # then it says nothing new
+        is_plain = re.fullmatch(r"Expected `[^`]*`, got `[^`]*`", str(error))  # then it says nothing new
         note(path, f"expected {_name(expected)}, saw {_shown(value)}{'' if is_plain else f' ({error})'}")
     except (TypeError, ValueError) as error:
         note(path, f"cannot make {_name(expected)} from {_shown(value)}: {error}")
