@@ -4,8 +4,19 @@ No thread, socket, clock or chance is in here; time and chance come in as argume
 `weaverlab.stores`.
 """
 
+from weaverlab.antipode.barrier import BarrierReport, Mode, barriers
 from weaverlab.antipode.context import get_lineage, request, transfer
 from weaverlab.antipode.lineage import Dependency, Lineage
 from weaverlab.antipode.packing import MAX_PACKED_BYTES
 
-__all__ = ["MAX_PACKED_BYTES", "Dependency", "Lineage", "get_lineage", "request", "transfer"]
+__all__ = [
+    "MAX_PACKED_BYTES",
+    "BarrierReport",
+    "Dependency",
+    "Lineage",
+    "Mode",
+    "barriers",
+    "get_lineage",
+    "request",
+    "transfer",
+]

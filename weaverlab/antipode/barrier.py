@@ -17,6 +17,9 @@ from typing import Literal, NamedTuple
 
 from weaverlab.antipode.lineage import Dependency
 
+TIMEOUT_S = 10.0  # a third of the default deadline of a call: a barrier that fails leaves time to answer
+
+OnTimeout = Literal["raise", "report"]
 Mode = Literal["enforce", "dry_run", "off"]
 MODES: tuple[Mode, ...] = ("enforce", "dry_run", "off")
 

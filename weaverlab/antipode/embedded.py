@@ -13,9 +13,8 @@ from weaverlab.antipode.lineage import Dependency
 from weaverlab.antipode.replication import Applied, Entry, Replication
 
 if TYPE_CHECKING:
-    from weaverlab.config import Lag
-
     from weaverlab.clock import Rng
+    from weaverlab.config import Lag
 
 
 class Item(NamedTuple):

@@ -24,9 +24,8 @@ from weaverlab.antipode.replication import Applied, Entry, Replication
 from weaverlab.errors import StoreError
 
 if TYPE_CHECKING:
-    from weaverlab.config import Lag
-
     from weaverlab.clock import Rng
+    from weaverlab.config import Lag
 
 CAPACITY = 10_000  # messages per queue and region: minutes of a lab's load, and a few megabytes
 

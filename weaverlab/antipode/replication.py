@@ -22,9 +22,8 @@ from weaverlab.antipode.lineage import Dependency
 from weaverlab.errors import StoreError, nearest
 
 if TYPE_CHECKING:
-    from weaverlab.config import Lag
-
     from weaverlab.clock import Rng
+    from weaverlab.config import Lag
 
 
 class Entry(NamedTuple):
