@@ -8,7 +8,7 @@ shift
 
 # uv lives in an environment of its own: the one that is made from the lock cannot be what makes the lock.
 tool=.venv-lock
-[ -x "$tool/bin/uv" ] || { "$python" -m venv --clear "$tool" && "$tool/bin/python" -m pip install -q "uv>=0.13,<0.14"; }
+[ -x "$tool/bin/uv" ] || { "$python" -m venv --clear "$tool" && "$tool/bin/python" -m pip install -qq "uv>=0.13,<0.14"; }
 
 echo "lock: resolving pyproject.toml for Python 3.10 to 3.13"
 "$tool/bin/uv" pip compile --quiet --universal --python-version 3.10 --all-extras \

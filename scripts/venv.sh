@@ -56,7 +56,7 @@ fi
 
 say "installing weaverlab$extras and what it needs, as in requirements.lock"
 echo installing >"$stamp"
-pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$1" --quiet --constraint requirements.lock "${@:2}"; }
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$1" -qq --constraint requirements.lock "${@:2}"; }
 # The build backend comes first and from the lock: pip would otherwise fetch its newest version on the side.
 if ! { pip install hatchling editables && pip install --no-build-isolation --editable ".$extras"; }; then
     [ -n "$state" ] && echo "$state" >"$stamp" || rm -f "$stamp" # pip fails before it changes anything
