@@ -28,7 +28,8 @@ LAYERS = (  # lowest first: a package imports only from rows before its own
 RANK = {name: row for row, names in enumerate(LAYERS) for name in names}
 
 LAST_PURE_ROW = 2  # rows 0 to 2: no socket, file, thread, task, process, time or chance
-PURE_DEPENDENCIES = {"msgspec", "tomli"}  # tomli is the standard library's tomllib, for Python 3.10
+# tomli is the standard library's tomllib, and typing_extensions (for type checkers only) its typing, for Python 3.10.
+PURE_DEPENDENCIES = {"msgspec", "tomli", "typing_extensions"}
 IMPURE = {
     # files
     *("glob", "mmap", "os", "pathlib", "shutil", "sqlite3", "tempfile"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from inspect import isabstract
 from itertools import pairwise
 
 from weaverlab.component import registry
@@ -99,7 +100,7 @@ class _Builder:
             if cls in self.found:
                 continue
             declaration = self.found[cls] = read(cls)
-            self.faults += [fault for fault in declaration.faults if fault not in self.faults]
+            self.faults += [fault for fault in dict.fromkeys(declaration.faults) if fault not in self.faults]
             self.callees[cls] = self._callees(declaration)
             waiting += self.callees[cls].values()
 
@@ -133,7 +134,7 @@ class _Builder:
 
 def implementations(interface: type, among: Sequence[type]) -> list[type]:
     """Return the components in `among` that implement `interface`; if there is none, an interface derived from it."""
-    declared = [(cls, interface_of(cls)) for cls in among if is_component(cls)]
+    declared = [(cls, interface_of(cls)) for cls in among if is_component(cls) and not isabstract(cls)]
     exact = [cls for cls, own in declared if isinstance(own, type) and registry.is_same(own, interface)]
     return exact or [cls for cls, own in declared if isinstance(own, type) and extends(own, interface)]
 

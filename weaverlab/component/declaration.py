@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import sys
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
@@ -130,11 +131,17 @@ def _read_config(declaration: Declaration) -> None:
         return
     config = resolve(type_argument(cls, WithConfig), cls)
     if isinstance(config, type) and dataclasses.is_dataclass(config):
-        declaration.config_class = config
+        declaration.config_class = _newest(config)
         return
     written = config.name if isinstance(config, Unknown) else getattr(config, "__name__", str(config))
     hint = nearest(written, visible_names(cls)) if isinstance(config, Unknown) else " Put @dataclass above it."
     declaration.faults.append(f"{cls.__name__}: WithConfig[{written}] needs a dataclass.{hint}")
+
+
+def _newest(config: type) -> type:
+    """Return the dataclass of that name in its module now: its cell may have been run again."""
+    found = getattr(sys.modules.get(config.__module__), config.__qualname__, None)
+    return found if isinstance(found, type) and dataclasses.is_dataclass(found) else config
 
 
 def _read_fields(declaration: Declaration) -> None:

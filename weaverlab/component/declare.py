@@ -30,7 +30,9 @@ FILLED = ("config", "logger", "weaver")  # filled in every instance; no author m
 class Interface:
     """Base of what callers see: the public methods of a subclass are what a component can be asked to do.
 
-    `def` methods block their caller, `async def` methods are awaited: the interface decides which.
+    `def` methods block their caller, `async def` methods are awaited: the interface decides which. Bodies are never
+    run: write `...`. (mypy then wants `@abstractmethod` above methods that return something, or the check `empty-body`
+    switched off.)
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -143,7 +145,11 @@ def interface_of(cls: type) -> type | str:
     """Return the interface that component `cls` implements, in its newest definition, or the name that is not found."""
     if not issubclass(cls, Implements):
         return cls
-    interface = resolve(type_argument(cls, Implements), cls)
+    written = type_argument(cls, Implements)
+    try:
+        interface = resolve(written, cls)
+    except Exception:  # the component's own fault when it is deployed, and no other component's
+        return str(getattr(written, "__forward_arg__", written))
     return registry.current(interface) if isinstance(interface, type) else getattr(interface, "name", str(interface))
 
 
