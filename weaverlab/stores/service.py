@@ -79,8 +79,8 @@ class EmbeddedStoreService(Interface):
         """Let a `take` of this consumer that is blocked now return None."""
         raise NotImplementedError
 
-    def drain_history(self) -> tuple[Applied, ...]:
-        """Return, and forget, what traced writes became visible where and when."""
+    def history(self) -> tuple[Applied, ...]:
+        """Return the newest of what traced writes became visible where and when."""
         raise NotImplementedError
 
 
@@ -198,14 +198,12 @@ class EmbeddedStores(Implements[EmbeddedStoreService], EmbeddedStoreService):
             self._taking.discard(consumer)
             self._arrival(store, region, exchange, key).notify_all()
 
-    def drain_history(self) -> tuple[Applied, ...]:
+    def history(self) -> tuple[Applied, ...]:
         with self._lock:
             now_s = self._clock.now_s()
             for core in self._stores.values():
                 core.log.advance(now_s)
-            events = tuple(self._history)
-            self._history.clear()
-            return events
+            return tuple(self._history)
 
     def _sleep_until_visible(
         self, missing: list[tuple[Replication, Dependency]], region: str, now_s: float, until_s: float

@@ -1,0 +1,70 @@
+"""WeaverLab: distributed applications as plain Python classes, with cross-service causal consistency.
+
+What an application author types is here; to test an application see `weaverlab.testing`. Whatever would load
+an event loop, dill or sockets is imported when it is first used, so `import weaverlab` is light.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weaverlab.antipode import get_lineage, transfer
+from weaverlab.component import (
+    AutoMarshal,
+    Component,
+    Implements,
+    Interface,
+    Listener,
+    Main,
+    Ref,
+    WithConfig,
+    instance_of,
+    not_retriable,
+)
+from weaverlab.runtime.context import current_metadata, metadata, request, timeout
+
+if TYPE_CHECKING:
+    from weaverlab.deployers import Deployment, deploy, run
+    from weaverlab.stores import Antipode
+
+__all__ = [
+    "Antipode",
+    "AutoMarshal",
+    "Component",
+    "Deployment",
+    "Implements",
+    "Interface",
+    "Listener",
+    "Main",
+    "Ref",
+    "WithConfig",
+    "current_metadata",
+    "deploy",
+    "get_lineage",
+    "instance_of",
+    "metadata",
+    "not_retriable",
+    "request",
+    "run",
+    "timeout",
+    "transfer",
+]
+
+_LAZY = {
+    "Antipode": "weaverlab.stores",
+    "Deployment": "weaverlab.deployers",
+    "deploy": "weaverlab.deployers",
+    "run": "weaverlab.deployers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'weaverlab' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,118 @@
+"""Deployers that need no other process.
+
+`Single`: one weavelet hosts everything, and calls are Python calls. `Rpc`: the weavelets that `multi` would start
+are all in this process and talk over the real data plane; tests use it to find what only breaks on a wire.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from weaverlab.deployers.output import Output
+from weaverlab.deployers.placing import place, socket_directory
+from weaverlab.deployers.plan import Plan
+from weaverlab.history import Event
+from weaverlab.observe import MethodCounts, merge
+from weaverlab.observe.snapshot import State
+from weaverlab.runtime.placement import Placement
+from weaverlab.runtime.weavelet import Weavelet
+from weaverlab.types import ReplicaInfo
+
+
+class InProcess:
+    """What `Single` and `Rpc` share: weavelets in this process, callees first, and the door to them."""
+
+    name: str
+
+    def __init__(self, plan: Plan, placements: list[Placement], door: Placement | None, output: Output) -> None:
+        self._plan = plan
+        self._placements = placements
+        self._weavelets = [Weavelet(plan.app, placement, output.log) for placement in placements]
+        self.door = self._weavelets[0] if door is None else Weavelet(plan.app, door, output.log)
+        self.state: State = "starting"
+        self.failure: BaseException | None = None
+
+    def start(self) -> None:
+        started: list[Weavelet] = []
+        try:
+            for weavelet in self._weavelets:
+                weavelet.start()
+                started.append(weavelet)
+        except BaseException as error:
+            self.state, self.failure = "failed", error
+            self._stop(started, drain_s=0.0)
+            raise
+        self.state = "running"
+
+    def run_main(self) -> None:
+        main = next(w for w, placement in zip(self._weavelets, self._placements, strict=True) if placement.runs_main)
+        main.run_main()
+
+    def stop(self, drain_s: float) -> None:
+        if self.state == "running":
+            self.state = "stopping"
+            self._stop(self._weavelets, drain_s)
+            self.state = "stopped"
+
+    def _stop(self, weavelets: list[Weavelet], drain_s: float) -> None:
+        for weavelet in reversed(weavelets):
+            weavelet.stop(drain_s)
+        if self.door not in self._weavelets:
+            self.door.stop(0.0)
+
+    def replicas(self) -> tuple[ReplicaInfo, ...]:
+        healthy = self.state == "running"
+        return tuple(
+            ReplicaInfo(placed.replica, placed.hosted, os.getpid(), placed.address, healthy, 0)
+            for placed in self._placements
+        )
+
+    def listeners(self) -> dict[str, str]:
+        return {name: addr for weavelet in self._weavelets for name, addr in weavelet.listener_addresses().items()}
+
+    def counts(self) -> tuple[MethodCounts, ...]:
+        return merge(one for weavelet in {*self._weavelets, self.door} for one in weavelet.counts())
+
+    def events(self) -> tuple[Event, ...]:
+        events = [event for weavelet in {*self._weavelets, self.door} for event in weavelet.events()]
+        return tuple(sorted(events, key=lambda event: event.at_s))
+
+
+class Single(InProcess):
+    """Everything in one weavelet in this process."""
+
+    name = "single"
+
+    def __init__(self, plan: Plan, deployment_id: str, output: Output) -> None:
+        everything = tuple(plan.app.components)
+        placement = Placement(
+            deployment_id=deployment_id,
+            version="",
+            replica="single/0",
+            hosted=everything,
+            address="",
+            addresses={},
+            regions=plan.regions,
+            listeners=plan.config.single.listeners,
+            config=plan.config,
+            secret=b"",
+            runs_main=plan.main is not None,
+        )
+        super().__init__(plan, [placement], None, output)
+
+
+class Rpc(InProcess):
+    """One weavelet for each replica of each group, all in this process, over real sockets."""
+
+    name = "rpc"
+
+    def __init__(self, plan: Plan, deployment_id: str, output: Output) -> None:
+        self._directory = socket_directory()
+        placed = place(plan, deployment_id, "", self._directory, plan.config.multi.listeners)
+        door = placed.pop("")
+        super().__init__(plan, list(placed.values()), door, output)
+
+    def _stop(self, weavelets: list[Weavelet], drain_s: float) -> None:
+        super()._stop(weavelets, drain_s)
+        shutil.rmtree(self._directory, ignore_errors=True)

@@ -1,0 +1,148 @@
+"""The deployer of local processes: one weavelet process for each replica of each colocation group."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from typing import TypeVar
+
+from weaverlab.bundle import Bundle
+from weaverlab.clock import SystemClock, system_rng
+from weaverlab.deployers.output import Output
+from weaverlab.deployers.placing import place, socket_directory
+from weaverlab.deployers.plan import Plan
+from weaverlab.deployers.processes import WeaveletProcess, start_process
+from weaverlab.deployers.supervisor import Supervisor
+from weaverlab.errors import DeployError, RemoteCallError, StoppedError
+from weaverlab.history import Event
+from weaverlab.observe import MethodCounts, merge
+from weaverlab.observe.snapshot import State
+from weaverlab.runtime.context import timeout
+from weaverlab.runtime.control import WeaveletControl
+from weaverlab.runtime.placement import Bootstrap, Placement
+from weaverlab.runtime.remote import Identity
+from weaverlab.runtime.version import WEAVERLAB_VERSION
+from weaverlab.runtime.weavelet import Weavelet
+from weaverlab.stores import EmbeddedStores
+from weaverlab.types import ReplicaInfo
+
+READY_TIMEOUT_S = 60.0
+CONTROL_TIMEOUT_S = 2.0  # a weavelet that does not answer its deployer in this time is killed, or left out of figures
+EXIT_TIMEOUT_S = 10.0  # shutdown() of all components of one weavelet together
+Answer = TypeVar("Answer")
+
+DEPLOYER = Identity("deployer", "deployer", "")
+
+
+class Multi:
+    """Local processes, supervised."""
+
+    name = "multi"
+
+    def __init__(self, plan: Plan, deployment_id: str, bundle: Bundle, output: Output) -> None:
+        self._plan = plan
+        self._directory = socket_directory()
+        placed = place(plan, deployment_id, bundle.version, self._directory, plan.config.multi.listeners)
+        self.door = Weavelet(plan.app, placed.pop(""), output.log)
+        self._code = bundle.to_bytes()
+        self._roots = pickle.dumps([spec.implementation for spec in plan.app.components.values()])
+        self.state: State = "starting"
+        self._supervisor = Supervisor(
+            placed.values(),
+            self._start_process,
+            plan.config.multi.restarts_max,
+            output,
+            SystemClock,
+            system_rng(),
+            EmbeddedStores.__name__,
+            self._failed,
+        )
+
+    @property
+    def failure(self) -> BaseException | None:
+        return self._supervisor.failure
+
+    def start(self) -> None:
+        try:
+            self._supervisor.start()
+            self._supervisor.wait_ready(READY_TIMEOUT_S)
+        except BaseException:
+            self._abandon()
+            raise
+        self.state = "running"
+
+    def run_main(self) -> None:
+        self._supervisor.wait_main()
+
+    def stop(self, drain_s: float) -> None:
+        if self.state == "stopped":
+            return
+        self.state = "stopping"
+        self._supervisor.expect_stop()
+        try:
+            for group in reversed(self._plan.groups):
+                self._stop_weavelets(group.replica_ids(), drain_s)
+        finally:  # also when Ctrl-C is pressed again
+            self._abandon()
+            self.state = "stopped"
+
+    def replicas(self) -> tuple[ReplicaInfo, ...]:
+        return tuple(replica.info() for replica in self._supervisor.replicas.values())
+
+    def listeners(self) -> dict[str, str]:
+        return {name: addr for r in self._supervisor.replicas.values() for name, addr in r.listeners.items()}
+
+    def counts(self) -> tuple[MethodCounts, ...]:
+        return merge([*self.door.counts(), *(one for control in self._controls() for one in _ask(control.counts))])
+
+    def events(self) -> tuple[Event, ...]:
+        events = [*self.door.events(), *(event for control in self._controls() for event in _ask(control.events))]
+        return tuple(sorted(events, key=lambda event: event.at_s))
+
+    def _start_process(self, placement: Placement) -> WeaveletProcess:
+        process = start_process(placement.replica, self._plan.config.multi.start_method)
+        process.send(
+            Bootstrap(WEAVERLAB_VERSION, placement, os.getcwd(), dict(os.environ), self._code, self._roots)
+        )
+        return process
+
+    def _stop_weavelets(self, replicas: tuple[str, ...], drain_s: float) -> None:
+        """Ask some weavelets to stop, and wait until they have; what does not is killed in the end."""
+        for replica in replicas:
+            if self._supervisor.replicas[replica].state == "ready":
+                control = self._control(replica)
+                with contextlib.suppress(RemoteCallError), timeout(CONTROL_TIMEOUT_S):
+                    control.stop(drain_s)
+        self._supervisor.wait_stopped(replicas, drain_s + EXIT_TIMEOUT_S)
+
+    def _abandon(self) -> None:
+        """Leave nothing behind: no process, no thread, no socket, no file."""
+        self._supervisor.expect_stop()
+        self._supervisor.kill()
+        self._supervisor.wait_stopped(self._supervisor.replicas, EXIT_TIMEOUT_S)
+        self._supervisor.close()
+        self.door.stop(0.0)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _failed(self, error: DeployError) -> None:
+        if self.state == "running":
+            self.state = "failed"
+        self.door.stop(0.0)
+
+    def _control(self, replica: str) -> WeaveletControl:
+        return self.door.control(DEPLOYER, self._supervisor.replicas[replica].placement.address)
+
+    def _controls(self) -> list[WeaveletControl]:
+        return [self._control(r.id) for r in self._supervisor.replicas.values() if r.state == "ready"]
+
+
+def _ask(question: Callable[[], tuple[Answer, ...]]) -> tuple[Answer, ...]:
+    """Return a weavelet's answer; nothing when it has just died or does not answer in time."""
+    try:
+        with timeout(CONTROL_TIMEOUT_S):
+            return question()
+    except (RemoteCallError, StoppedError):
+        return ()

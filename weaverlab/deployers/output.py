@@ -1,0 +1,62 @@
+"""Where what weavelets say goes: kept for `app.logs()`, and shown line by line through a `Show` function.
+
+A deployment in a terminal shows on standard error; the notebook shows under the cell that deployed. Nothing is
+lost while it is shown too fast: the newest `KEPT_MAX` lines stay in memory.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+from weaverlab.runtime.logs import LogEntry
+
+Show: TypeAlias = Callable[[LogEntry], None]
+KEPT_MAX = 10_000
+
+_COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
+_LEVEL_COLOURS = {"WARNING": 33, "ERROR": 31, "CRITICAL": 31}
+
+
+class Output:
+    """Collects log entries and printed lines of all weavelets of one deployment."""
+
+    def __init__(self, show: Show | None = None) -> None:
+        self._show = show or show_on_stderr
+        self._kept: deque[LogEntry] = deque(maxlen=KEPT_MAX)
+
+    def log(self, entry: LogEntry) -> None:
+        """Take in one log entry of a component."""
+        self._kept.append(entry)
+        self._show(entry)
+
+    def printed(self, wall_s: float, replica: str, line: str) -> None:
+        """Take in one line that a weavelet wrote to its standard output or standard error."""
+        component = replica.partition("/")[0]
+        self.log({"wall_s": wall_s, "level": "PRINT", "component": component, "replica": replica, "message": line})
+
+    def entries(self) -> tuple[LogEntry, ...]:
+        """Return what is kept, oldest first."""
+        return tuple(self._kept)
+
+
+def format_entry(entry: LogEntry, colours: bool) -> str:
+    """Return one entry as text: time, level, who, message; every line of the message has the prefix."""
+    moment = time.strftime("%H:%M:%S", time.localtime(float(entry["wall_s"])))
+    millis = int(float(entry["wall_s"]) * 1000) % 1000
+    level, replica, component = str(entry["level"]), str(entry["replica"]), str(entry["component"])
+    who = replica if replica.startswith(f"{component}/") else f"{component}@{replica}"
+    mark = "|" if level == "PRINT" else level[0]
+    prefix = f"{moment}.{millis:03d} {mark} {who}"
+    if colours:
+        code = _LEVEL_COLOURS.get(level, _COLOURS[sum(component.encode()) % len(_COLOURS)])
+        prefix = f"\x1b[{code}m{prefix}\x1b[0m"
+    return "\n".join(f"{prefix}  {line}" for line in str(entry["message"]).splitlines() or [""])
+
+
+def show_on_stderr(entry: LogEntry) -> None:
+    """Show an entry on standard error, coloured on a terminal."""
+    print(format_entry(entry, colours=sys.stderr.isatty()), file=sys.stderr, flush=True)

@@ -1,0 +1,55 @@
+"""From a plan to placements: ids, addresses and the secret of one deployment."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+
+from weaverlab.clock import secret_bytes
+from weaverlab.deployers.plan import Group, Plan
+from weaverlab.errors import DeployError
+from weaverlab.runtime.placement import Placement
+
+SECRET_BYTES = 32
+
+
+def socket_directory() -> str:
+    """Make and return a new directory for the sockets of one deployment; only this user can enter it (mode 0700)."""
+    return tempfile.mkdtemp(prefix="weaverlab-", dir=os.environ.get("XDG_RUNTIME_DIR") or None)
+
+
+def place(plan: Plan, deployment_id: str, version: str, directory: str, listeners: Mapping[str, str]) -> dict[str, Placement]:
+    """Return the placement of every weavelet by replica id, plus that of the door, under the id `""`.
+
+    Every weavelet has its socket in `directory`; its address stays the same when it is restarted.
+    """
+    ids = [replica for group in plan.groups for replica in group.replica_ids()]
+    address = {replica: f"unix:{os.path.join(directory, f'{n}.sock')}" for n, replica in enumerate(ids)}
+    addresses = {
+        component: tuple(address[replica] for replica in group.replica_ids())
+        for group in plan.groups
+        for component in group.components
+    }
+    secret = secret_bytes(SECRET_BYTES)
+
+    def placement(replica: str, hosted: tuple[str, ...], runs_main: bool) -> Placement:
+        return Placement(
+            deployment_id,
+            version,
+            replica,
+            hosted,
+            address.get(replica, ""),
+            addresses,
+            plan.regions,
+            dict(listeners),
+            plan.config,
+            secret,
+            runs_main,
+        )
+
+    placed = {"": placement("client", (), False)}
+    for group in plan.groups:
+        for number, replica in enumerate(group.replica_ids()):
+            placed[replica] = placement(replica, group.components, number == 0 and plan.main in group.components)
+    return placed

@@ -1,0 +1,152 @@
+"""From classes, weaver.toml and arguments to a plan: which components share a weavelet, and how many replicas it has.
+
+Pure. Every fault of the configuration is found here, all at once, before the first process starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from weaverlab.component import Application, ComponentSpec, build_application
+from weaverlab.config import Config, faults_of_names, section
+from weaverlab.errors import ConfigError, DeclarationError
+from weaverlab.stores import EmbeddedStores
+
+
+@dataclass(frozen=True)
+class Group:
+    """Components that live in one weavelet, and the number of such weavelets; named after its first component."""
+
+    name: str
+    components: tuple[str, ...]
+    replicas: int
+
+    def replica_ids(self) -> tuple[str, ...]:
+        """Return the ids of its weavelets: `NAME/0`, `NAME/1`, ..."""
+        return tuple(f"{self.name}/{n}" for n in range(self.replicas))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to run; groups are ordered callees first, as far as colocation leaves such an order."""
+
+    app: Application
+    config: Config
+    groups: tuple[Group, ...]
+
+    @property
+    def regions(self) -> dict[str, str]:
+        """The region of each component that has one."""
+        return {component: region for region, members in self.config.regions.items() for component in members}
+
+    @property
+    def main(self) -> str | None:
+        """The name of the Main component, if there is one."""
+        return next((name for name, spec in self.app.components.items() if spec.is_main), None)
+
+
+def make_plan(
+    roots: Sequence[type],
+    config: Config,
+    replicas: Mapping[str | type, int] | None = None,
+    colocate: Iterable[Iterable[str | type]] | None = None,
+) -> Plan:
+    """Return the checked plan for `roots` and all that they reach.
+
+    `replicas` and `colocate` come on top of `[multi]`; both accept classes and names.
+
+    Raises:
+        DeclarationError: the classes are declared wrongly (all faults).
+        ConfigError: the configuration does not fit them (all faults).
+    """
+    app = build_application(roots)
+    if any(_is_embedded(config, agent) for spec in app.components.values() for agent in spec.agents.values()):
+        app = build_application([EmbeddedStores, *(spec.implementation for spec in app.components.values())])
+    faults = _faults_of_config(app, config)
+    counts = _replicas(app, {**config.multi.replicas, **(replicas or {})}, faults)
+    together = _together(app, [*config.multi.colocate, *(colocate or ())], faults)
+    groups = _groups(app, counts, together, faults)
+    if faults:
+        raise ConfigError(faults)
+    return Plan(app, config, groups)
+
+
+def _is_embedded(config: Config, agent: str) -> bool:
+    return agent in config.antipode and config.antipode[agent].type.startswith("embedded")
+
+
+def _faults_of_config(app: Application, config: Config) -> list[str]:
+    """Return unknown names, sections that do not fit their class, and agents that are bound to nothing."""
+    specs = [spec for spec in app.components.values() if spec.implementation is not EmbeddedStores]
+    listeners = [name for spec in specs for name in spec.listeners.values()]
+    agents = [name for spec in specs for name in spec.agents.values()]
+    classes = {spec.name: spec.config_class for spec in specs if spec.config_class is not None}
+    faults = faults_of_names(config, [spec.name for spec in specs], listeners, agents, classes)
+    for name, cls in classes.items():
+        try:
+            section(config, name, cls)
+        except ConfigError as error:
+            faults += error.faults
+    for spec in specs:
+        faults += _faults_of_agents(spec, config)
+    return faults
+
+
+def _faults_of_agents(spec: ComponentSpec, config: Config) -> list[str]:
+    return [
+        f"{config.source}: {spec.name}.{field} is a datastore agent, but there is no section [antipode.{agent}].\n"
+        f'Add it, for example: [antipode.{agent}] type = "embedded-kv", regions = ["eu", "us"], lag_ms = 100'
+        for field, agent in spec.agents.items()
+        if agent not in config.antipode
+    ]
+
+
+def _replicas(app: Application, wanted: Mapping[str | type, int], faults: list[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for key, count in wanted.items():
+        name = _resolve(app, key, "replicas", faults)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            faults.append(f"replicas of {name or key}: {count!r}; expected a whole number from 1.")
+        elif name is not None:
+            counts[name] = count
+    return counts
+
+
+def _together(app: Application, wanted: Iterable[Iterable[str | type]], faults: list[str]) -> list[set[str]]:
+    """Return disjoint sets of components that share a weavelet; lists that overlap are joined."""
+    sets: list[set[str]] = []
+    for keys in wanted:
+        here = {name for key in keys if (name := _resolve(app, key, "colocate", faults)) is not None}
+        touching = [known for known in sets if known & here]
+        sets = [known for known in sets if not known & here] + [here.union(*touching)]
+    return sets
+
+
+def _groups(app: Application, counts: Mapping[str, int], together: list[set[str]], faults: list[str]) -> tuple[Group, ...]:
+    groups: list[Group] = []
+    placed: set[str] = set()
+    for name in app.components:
+        if name in placed:
+            continue
+        members = next((known for known in together if name in known), {name})
+        ordered = tuple(component for component in app.components if component in members)
+        placed |= members
+        wanted = {counts[component] for component in ordered if component in counts} or {1}
+        if len(wanted) > 1:
+            faults.append(
+                f"colocated components {', '.join(ordered)} ask for {sorted(wanted)} replicas. "
+                "Components that share a weavelet have one number of replicas: give it for one of them."
+            )
+        groups.append(Group(ordered[0], ordered, max(wanted)))
+    return tuple(groups)
+
+
+def _resolve(app: Application, key: str | type, where: str, faults: list[str]) -> str | None:
+    try:
+        return app.resolve(key).name
+    except DeclarationError as error:
+        faults += [f"{where}: {fault}" for fault in error.faults]
+        return None
+
+

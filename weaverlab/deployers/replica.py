@@ -1,0 +1,75 @@
+"""One supervised place for a weavelet: the process that fills it now, and what is known about it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from dataclasses import replace
+from typing import Literal
+
+from weaverlab.deployers.processes import WeaveletProcess
+from weaverlab.runtime.placement import Placement
+from weaverlab.types import ReplicaInfo
+
+READ_BYTES = 65_536
+LAST_LINES = 20  # of a process's output, shown when it dies
+LINE_BYTES_MAX = 65_536  # a longer line is cut into several, so output without line ends cannot fill memory
+
+
+class Lines:
+    """Cuts what arrives on a pipe into lines."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the lines that `data` completes, without their line ends; no data means the end has come."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if self._rest and (not data or len(self._rest) > LINE_BYTES_MAX):
+            lines.append(self._rest)
+            self._rest = b""
+        return lines
+
+
+class Replica:
+    """Mutable; only the supervisor's thread changes it, under the supervisor's lock."""
+
+    def __init__(self, placement: Placement) -> None:
+        self.placement = placement
+        self.state: Literal["starting", "ready", "dead", "stopped"] = "dead"
+        self.process: WeaveletProcess | None = None
+        self.pid = 0
+        self.restarts = 0
+        self.failures_in_a_row = 0
+        self.ready_at_s = 0.0
+        self.restart_at_s: float | None = None
+        self.listeners: dict[str, str] = {}
+        self.failure = ""
+        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self.event_lines = Lines()
+        self.output_lines = Lines()
+
+    @property
+    def id(self) -> str:
+        return self.placement.replica
+
+    def began(self, process: WeaveletProcess) -> None:
+        """Take in a new process, which is not ready yet."""
+        self.process, self.pid, self.state = process, process.pid, "starting"
+        self.restart_at_s, self.failure = None, ""
+        self.last_lines.clear()
+        self.event_lines, self.output_lines = Lines(), Lines()
+
+    def keep_addresses(self) -> None:
+        """Let the next process listen where the last one did, so that its clients find it again."""
+        self.placement = replace(self.placement, listeners={**self.placement.listeners, **self.listeners})
+
+    def remove_socket(self) -> None:
+        """Remove the socket file that a killed process left behind."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.placement.address.removeprefix("unix:"))
+
+    def info(self) -> ReplicaInfo:
+        healthy = self.state == "ready"
+        return ReplicaInfo(self.id, self.placement.hosted, self.pid, self.placement.address, healthy, self.restarts)

@@ -1,0 +1,124 @@
+"""Making handles: for each caller and callee the local or the remote kind, counted and, if asked for, traced."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from weaverlab.clock import Clock
+from weaverlab.component import Application, ComponentSpec, MethodSpec, build_application
+from weaverlab.history import Finished, Invoked, Returned, Started
+from weaverlab.observe import MethodMetrics
+from weaverlab.runtime import context
+from weaverlab.runtime.control import Control, WeaveletControl
+from weaverlab.runtime.handles import local_handle, remote_handle
+from weaverlab.runtime.recorder import Recorder
+from weaverlab.runtime.remote import Identity, Links, RemoteComponent, RemoteMethod
+
+CONTROL = build_application([Control]).components[Control.__name__]
+
+
+def method_table(app: Application) -> tuple[tuple[str, MethodSpec], ...]:
+    """Return every (component, method) that can be called over the wire; the index is the method's number."""
+    return app.methods() + tuple((CONTROL.name, method) for method in CONTROL.methods)
+
+
+class Calling:
+    """Makes the handles of one weavelet. `instances` grows while its components are opened."""
+
+    def __init__(
+        self,
+        app: Application,
+        addresses: Mapping[str, tuple[str, ...]],
+        instances: Mapping[str, object],
+        links: Links,
+        metrics: MethodMetrics,
+        recorder: Recorder,
+        call_timeout_s: float,
+    ) -> None:
+        self._app = app
+        self._addresses = addresses
+        self._instances = instances
+        self._links = links
+        self._metrics = metrics
+        self._recorder = recorder
+        self._call_timeout_s = call_timeout_s
+        self._numbers = {(name, method.name): i for i, (name, method) in enumerate(method_table(app))}
+
+    def handle(self, caller: Identity, callee: str, callee_identity: Identity) -> Any:
+        """Return `caller`'s handle to component `callee`: a local one where it is hosted here, else a remote one."""
+        spec = self._app.components[callee]
+        if callee not in self._instances:
+            return self._remote(caller, spec, self._addresses[callee])
+        stats = {m.name: self._metrics.stats(caller.component, callee, m.name, remote=False) for m in spec.methods}
+        tracing = LocalTracing(caller, callee_identity, self._recorder, self._links.clock)
+        return local_handle(spec, self._instances[callee], stats, tracing.wrap)
+
+    def control(self, caller: Identity, address: str) -> WeaveletControl:
+        """Return a handle to the control component of the weavelet at `address`."""
+        handle: WeaveletControl = self._remote(caller, CONTROL, (address,))
+        return handle
+
+    def _remote(self, caller: Identity, spec: ComponentSpec, addresses: tuple[str, ...]) -> Any:
+        methods = {
+            method.name: RemoteMethod(
+                self._numbers[spec.name, method.name],
+                method.name,
+                method.retriable,
+                self._metrics.stats(caller.component, spec.name, method.name, remote=True),
+            )
+            for method in spec.methods
+        }
+        remote = RemoteComponent(caller, spec, addresses, self._links, self._recorder, self._call_timeout_s)
+        return remote_handle(spec, methods, remote.call, remote.call_async)
+
+
+class LocalTracing:
+    """Records the four events of a local call. Only calls of a traced request come here."""
+
+    def __init__(self, caller: Identity, callee: Identity, recorder: Recorder, clock: Clock) -> None:
+        self._caller = caller
+        self._callee = callee
+        self._recorder = recorder
+        self._clock = clock
+        self._spans = itertools.count(1)
+
+    def wrap(self, method: MethodSpec, target: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `target`, recorded."""
+
+        def traced(*args: Any, **keywords: Any) -> Any:
+            span = self._begin(method.name)
+            try:
+                value = target(*args, **keywords)
+            except BaseException as error:
+                self._end(span, type(error).__name__)
+                raise
+            self._end(span, "")
+            return value
+
+        async def traced_async(*args: Any, **keywords: Any) -> Any:
+            span = self._begin(method.name)
+            try:
+                value = await target(*args, **keywords)
+            except BaseException as error:
+                self._end(span, type(error).__name__)
+                raise
+            self._end(span, "")
+            return value
+
+        return traced_async if method.is_async else traced
+
+    def _begin(self, method: str) -> str:
+        caller, callee, now_s, request = self._caller, self._callee, self._clock.now_s(), context.trace.get()
+        span = f"{caller.component}>{callee.component}@{caller.replica}#{next(self._spans)}"
+        record = self._recorder.record
+        record(Invoked(now_s, request, caller.component, caller.replica, caller.region, span, callee.component, method))
+        record(Started(now_s, request, callee.component, callee.replica, callee.region, span, method))
+        return span
+
+    def _end(self, span: str, error: str) -> None:
+        caller, callee, now_s, request = self._caller, self._callee, self._clock.now_s(), context.trace.get()
+        record = self._recorder.record
+        record(Finished(now_s, request, callee.component, callee.replica, callee.region, span, error))
+        record(Returned(now_s, request, caller.component, caller.replica, caller.region, span, error))

@@ -1,0 +1,109 @@
+"""A weavelet as a process of its own. Its contract with whoever started it:
+
+    standard input    one bootstrap, then nothing; end of file means "your deployer is gone": exit at once
+    standard output   events for the deployer, one JSON object a line (see `events.py`)
+    standard error    whatever the application prints, to either stream
+    exit code         0 after an orderly stop, 1 when it failed
+
+This is all an engine must provide to place a weavelet, so `python -m weaverlab.runtime` runs anywhere.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from typing import NoReturn
+
+from weaverlab import bundle
+from weaverlab.component import build_application
+from weaverlab.errors import DeployError
+from weaverlab.runtime.control import StopRequest
+from weaverlab.runtime.events import EventPipe
+from weaverlab.runtime.failures import pack
+from weaverlab.runtime.placement import Bootstrap, read_bootstrap
+from weaverlab.runtime.version import WEAVERLAB_VERSION
+from weaverlab.runtime.weavelet import Weavelet
+
+_LIFELINE_CHUNK_BYTES = 4096
+
+
+def main() -> NoReturn:
+    """Run the weavelet whose bootstrap is on standard input, and end the process."""
+    _leave_terminal()
+    events = EventPipe(_take_stdout())
+    faulthandler.enable()
+    code = 1
+    try:
+        with open(0, "rb", closefd=False) as stdin:
+            bootstrap = read_bootstrap(stdin)
+        stop = StopRequest()
+        threading.Thread(target=_watch_lifeline, args=(bootstrap,), name="lifeline", daemon=True).start()
+        code = _run(bootstrap, stop, events)
+    except BaseException as error:
+        events.failed(f"{type(error).__name__}: {error}", traceback.format_exc())
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # threads of the application may still run; everything of ours is closed
+
+
+def _run(bootstrap: Bootstrap, stop: StopRequest, events: EventPipe) -> int:
+    if bootstrap.weaverlab_version != WEAVERLAB_VERSION:
+        raise DeployError(
+            f"the deployer runs WeaverLab {bootstrap.weaverlab_version}, this weavelet {WEAVERLAB_VERSION}.\n"
+            "Install the same version on both sides."
+        )
+    os.environ.clear()
+    os.environ.update(bootstrap.environ)
+    os.chdir(bootstrap.working_directory)
+    bundle.install(bundle.Bundle.from_bytes(bootstrap.bundle))
+    app = build_application(pickle.loads(bootstrap.roots))
+    weavelet = Weavelet(app, bootstrap.placement, events.log, stop)
+    weavelet.start()
+    events.ready(os.getpid(), weavelet.listener_addresses())
+    if bootstrap.placement.runs_main:
+        threading.Thread(target=_run_main, args=(weavelet, events), name="main", daemon=True).start()
+    weavelet.stop(stop.wait())
+    return 0
+
+
+def _run_main(weavelet: Weavelet, events: EventPipe) -> None:
+    """Run the application's body and report how it ended."""
+    try:
+        weavelet.run_main()
+    except BaseException as error:  # SystemExit is an end with an exit code; the deployer decides what it means
+        events.main_failed(pickle.dumps(pack(error, "main")))
+    else:
+        events.main_done()
+
+
+def _leave_terminal() -> None:
+    """Make Ctrl-C and the notebook's Stop button the deployer's business alone."""
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _take_stdout() -> int:
+    """Keep standard output for events; the application's prints go to standard error from now on."""
+    events_fd = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    return events_fd
+
+
+def _watch_lifeline(bootstrap: Bootstrap) -> None:
+    """End this process, leaving no file behind, as soon as the deployer is gone."""
+    while os.read(0, _LIFELINE_CHUNK_BYTES):
+        pass
+    path = bootstrap.placement.address.removeprefix("unix:")
+    for remove, what in ((os.unlink, path), (os.rmdir, os.path.dirname(path))):
+        try:
+            remove(what)
+        except OSError:
+            continue  # already gone, or other weavelets still have their sockets in the directory
+    os._exit(1)

@@ -1,0 +1,78 @@
+"""What travels with a call besides its arguments: deadline, metadata, trace id. Lineage has its own module.
+
+All of it lives in context variables, so no method takes a context argument, and a call that is made
+inside another inherits what is left of its time. Not in here: how any of it is put on the wire.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
+
+from weaverlab.antipode import context as lineage_context
+from weaverlab.clock import SystemClock, unique_id
+
+TRACE_ID_DIGITS = 32  # W3C trace context: 16 bytes
+
+deadline: ContextVar[float | None] = ContextVar("weaverlab_deadline", default=None)
+trace: ContextVar[str] = ContextVar("weaverlab_trace", default="")
+_metadata: ContextVar[Mapping[str, str]] = ContextVar("weaverlab_metadata", default=MappingProxyType({}))
+
+
+@contextlib.contextmanager
+def timeout(timeout_s: float) -> Iterator[None]:
+    """Give every call in this block at most `timeout_s` seconds together; an enclosing shorter deadline stays."""
+    if timeout_s <= 0:
+        raise ValueError(f"timeout({timeout_s!r}): expected seconds greater than zero.")
+    ends_s = SystemClock.now_s() + timeout_s
+    outer = deadline.get()
+    token = deadline.set(ends_s if outer is None else min(outer, ends_s))
+    try:
+        yield
+    finally:
+        deadline.reset(token)
+
+
+@contextlib.contextmanager
+def metadata(**entries: str) -> Iterator[None]:
+    """Send these entries along with every call in this block, and with the calls that those make."""
+    for name, value in entries.items():
+        if not isinstance(value, str):
+            raise TypeError(f"metadata({name}={value!r}): expected a str, got {type(value).__name__}.")
+    token = _metadata.set(MappingProxyType({**_metadata.get(), **entries}))
+    try:
+        yield
+    finally:
+        _metadata.reset(token)
+
+
+def current_metadata() -> Mapping[str, str]:
+    """Return the entries that came with the current call or were set around it; read-only."""
+    return _metadata.get()
+
+
+def replace_metadata(entries: Mapping[str, str]) -> None:
+    """Take over the metadata of a call that has just arrived."""
+    _metadata.set(MappingProxyType(dict(entries)))
+
+
+@contextlib.contextmanager
+def request() -> Iterator[str]:
+    """Open the root of a request: an empty lineage and a new trace id, which is returned.
+
+    Whatever ran before in this thread, task or notebook is not a dependency of what runs in the block.
+    """
+    token = trace.set(unique_id(TRACE_ID_DIGITS))
+    try:
+        with lineage_context.request():
+            yield trace.get()
+    finally:
+        trace.reset(token)
+
+
+def remaining_s() -> float | None:
+    """Return the seconds left until the current deadline, None where none is set; may be negative."""
+    ends_s = deadline.get()
+    return None if ends_s is None else ends_s - SystemClock.now_s()

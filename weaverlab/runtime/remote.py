@@ -1,0 +1,199 @@
+"""The calling side of a remote call: pick a replica, send, join the lineage that came back, repeat if allowed.
+
+When a call may be repeated:
+
+    what happened                      retriable method    @not_retriable method
+    ---------------------------------  ------------------  ---------------------
+    it never left (Unreachable)        repeat              repeat
+    the link broke on it (CallLost)    repeat              raise, maybe_executed
+    its time ran out                   raise               raise
+
+Repeats go to the next replica and stop at the deadline, which every call has. Not in here: sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from weaverlab.antipode import Lineage
+from weaverlab.antipode import context as lineage_context
+from weaverlab.clock import Clock, Rng
+from weaverlab.component import ComponentSpec
+from weaverlab.errors import CallLost, DeadlineExceeded, RemoteCallError, StoppedError, Unreachable
+from weaverlab.history import Invoked, Returned
+from weaverlab.observe import MethodStats
+from weaverlab.routing import Backoff, RoundRobin
+from weaverlab.runtime import context, failures
+from weaverlab.runtime.recorder import Recorder
+from weaverlab.transport import AsyncChannel, Reply, SyncPool
+
+
+@dataclass(frozen=True)
+class Identity:
+    """On whose behalf a call is made or an event recorded."""
+
+    component: str
+    replica: str
+    region: str
+
+
+@dataclass(frozen=True)
+class RemoteMethod:
+    """One method of a remote component: its number on the wire and what is counted about it."""
+
+    number: int
+    name: str
+    retriable: bool
+    stats: MethodStats
+
+
+class Links:
+    """The connections of one process to other weavelets, shared by all of its handles."""
+
+    def __init__(self, secret: bytes, clock: Clock, rng: Rng) -> None:
+        self.clock = clock
+        self.rng = rng
+        self.is_closed = False
+        self._secret = secret
+        self._pools: dict[str, SyncPool] = {}
+        self._channels: dict[tuple[asyncio.AbstractEventLoop, str], AsyncChannel] = {}
+
+    def pool(self, address: str) -> SyncPool:
+        """Return the blocking connections to `address`; they are opened when first used."""
+        if address not in self._pools:
+            self._pools.setdefault(address, SyncPool(address, self._secret))
+        return self._pools[address]
+
+    def channel(self, address: str) -> AsyncChannel:
+        """Return the running loop's connection to `address`; it is opened when first used."""
+        key = (asyncio.get_running_loop(), address)
+        if key not in self._channels:
+            self._channels = {k: v for k, v in self._channels.items() if not k[0].is_closed()}
+            self._channels[key] = AsyncChannel(address, self._secret)
+        return self._channels[key]
+
+    def close(self) -> None:
+        """Close every connection; handles raise `StoppedError` from now on."""
+        self.is_closed = True
+        for pool in self._pools.values():
+            pool.close()
+        for (loop, _), channel in self._channels.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(channel.close)
+
+
+class RemoteComponent:
+    """Carries one caller's calls to the replicas of one component."""
+
+    def __init__(
+        self,
+        caller: Identity,
+        spec: ComponentSpec,
+        addresses: tuple[str, ...],
+        links: Links,
+        recorder: Recorder,
+        call_timeout_s: float,
+    ) -> None:
+        self._caller = caller
+        self._name = spec.name
+        self._addresses = addresses
+        self._pools = tuple(links.pool(address) for address in addresses)
+        self._links = links
+        self._clock = links.clock
+        self._recorder = recorder
+        self._call_timeout_s = call_timeout_s
+        self._balancer = RoundRobin(int(links.rng.random() * len(addresses)))
+        self._backoff = Backoff()
+        self._spans = itertools.count(1)
+
+    def call(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
+        """Call and wait for the answer, blocking the thread for at most the deadline."""
+        started_s = self._clock.now_s()
+        ends_s = self._ends_s(started_s)
+        span = self._invoked(method) if context.trace.get() else ""
+        lineage = lineage_context.current().pack()
+        attempts = 1
+        while True:
+            try:
+                pool = self._pools[self._balancer.pick(len(self._pools))]
+                left_s = ends_s - self._clock.now_s()
+                reply = pool.call(method.number, args, left_s, _trace(span), lineage, _metadata())
+                break
+            except RemoteCallError as error:
+                self._clock.sleep(self._pause_s(error, method, attempts, ends_s))
+                attempts += 1
+        return self._finish(method, reply, started_s, span)
+
+    async def call_async(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
+        """The same for a caller on an event loop, which goes on with other tasks meanwhile."""
+        started_s = self._clock.now_s()
+        ends_s = self._ends_s(started_s)
+        span = self._invoked(method) if context.trace.get() else ""
+        lineage = lineage_context.current().pack()
+        attempts = 1
+        while True:
+            try:
+                channel = self._links.channel(self._addresses[self._balancer.pick(len(self._addresses))])
+                left_s = ends_s - self._clock.now_s()
+                reply = await channel.call(method.number, args, left_s, _trace(span), lineage, _metadata())
+                break
+            except RemoteCallError as error:
+                await asyncio.sleep(self._pause_s(error, method, attempts, ends_s))
+                attempts += 1
+        return self._finish(method, reply, started_s, span)
+
+    def _ends_s(self, now_s: float) -> float:
+        if self._links.is_closed:
+            raise StoppedError(f"{self._name}: its deployment has been stopped. Deploy again and take a new handle.")
+        ends_s = context.deadline.get()
+        return now_s + self._call_timeout_s if ends_s is None else ends_s
+
+    def _pause_s(self, error: RemoteCallError, method: RemoteMethod, attempts: int, ends_s: float) -> float:
+        """Return how long to wait before the call is repeated; raise `error` if it must not be."""
+        method.stats.retries += 1
+        pause_s = self._backoff.pause_s(attempts, self._links.rng)
+        may_repeat = isinstance(error, Unreachable) or (isinstance(error, CallLost) and method.retriable)
+        in_time = self._clock.now_s() + pause_s < ends_s
+        if may_repeat and in_time and not self._links.is_closed:
+            return pause_s
+        method.stats.errors += 1
+        method.stats.calls += 1
+        error.attempts = attempts
+        raise error
+
+    def _finish(self, method: RemoteMethod, reply: Reply, started_s: float, span: str) -> Any:
+        """Join the callee's lineage, count the call, and return its value or raise its exception."""
+        if reply.lineage:
+            lineage_context.join(Lineage.unpack(reply.lineage))
+        method.stats.record(self._clock.now_s() - started_s, reply.ok, len(reply.lineage))
+        if span:
+            self._returned(span, reply)
+        if reply.ok:
+            return reply.value
+        raise failures.unpack(reply.value)
+
+    def _invoked(self, method: RemoteMethod) -> str:
+        span = f"{self._caller.component}@{self._caller.replica}#{next(self._spans)}"
+        me, now_s = self._caller, self._clock.now_s()
+        event = Invoked(now_s, context.trace.get(), me.component, me.replica, me.region, span, self._name, method.name)
+        self._recorder.record(event)
+        return span
+
+    def _returned(self, span: str, reply: Reply) -> None:
+        me, now_s = self._caller, self._clock.now_s()
+        error = "" if reply.ok else type(reply.value[0]).__name__
+        self._recorder.record(Returned(now_s, context.trace.get(), me.component, me.replica, me.region, span, error))
+
+
+def _trace(span: str) -> bytes:
+    """Return the trace part of a call: 16 bytes of trace id, then the span's name; empty when not traced."""
+    return bytes.fromhex(context.trace.get()) + span.encode() if span else b""
+
+
+def _metadata() -> bytes:
+    entries = context.current_metadata()
+    return json.dumps(dict(entries)).encode() if entries else b""

@@ -1,0 +1,228 @@
+"""The weavelet: hosts replicas of some components, runs their life cycle, and serves their calls.
+
+A weavelet that hosts nothing and has no address is how a deployer (a notebook, a test) calls into its own
+deployment. Everything here works the same in one process and in many; processes are not in here.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+import os
+from collections.abc import Callable
+from typing import Any
+
+from weaverlab.clock import Clock, Rng, SystemClock, system_rng
+from weaverlab.component import Application, ComponentSpec, Listener, fill
+from weaverlab.config import section
+from weaverlab.history import Event
+from weaverlab.observe import MethodCounts, MethodMetrics
+from weaverlab.runtime import context, listeners
+from weaverlab.runtime.calling import CONTROL, Calling, method_table
+from weaverlab.runtime.control import Control, StopRequest, WeaveletControl
+from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
+from weaverlab.runtime.handles import keywords_of
+from weaverlab.runtime.logs import LogSink, component_logger
+from weaverlab.runtime.loop import LoopThread
+from weaverlab.runtime.placement import Placement
+from weaverlab.runtime.recorder import Recorder
+from weaverlab.runtime.remote import Identity, Links
+from weaverlab.stores import Antipode, EmbeddedStores, Host, open_datastores
+from weaverlab.transport import Server
+from weaverlab.types import WeaverInfo
+
+SHUTDOWN_TIMEOUT_S = 5.0  # of one component's async shutdown(); a sync one is bounded by the deployer, which kills
+
+
+class Weavelet:
+    """Hosts `placement.hosted` of `app`. `start`, then `stop`, once each."""
+
+    def __init__(
+        self,
+        app: Application,
+        placement: Placement,
+        log: LogSink,
+        stop_request: StopRequest | None = None,
+        clock: Clock = SystemClock,
+        rng: Rng | None = None,
+    ) -> None:
+        self._app = app
+        self._placement = placement
+        self._log = log
+        self._stop_request = stop_request or StopRequest()
+        self._clock = clock
+        self._links = Links(placement.secret, clock, rng or system_rng())
+        self._metrics = MethodMetrics()
+        self._recorder = Recorder()
+        self._instances: dict[str, Any] = {}
+        self._listeners: dict[str, Listener] = {}
+        self._loop: LoopThread | None = None
+        self._server: Server | None = None
+        timeout_s = placement.config.weaverlab.call_timeout_s
+        self._calling = Calling(
+            app, placement.addresses, self._instances, self._links, self._metrics, self._recorder, timeout_s
+        )
+
+    def start(self) -> None:
+        """Serve at once, then make every hosted component in dependency order and run its `init`.
+
+        Callers of a component that is not ready wait for it within their deadlines. If an `init` raises, what
+        was opened is shut down again and the exception goes on.
+        """
+        methods = self._hosted_methods()
+        if self._placement.address:
+            self._serve(methods)
+        try:
+            for name, spec in self._app.components.items():
+                if name in self._placement.hosted:
+                    self._open(spec, methods)
+        except BaseException:
+            self.stop(drain_s=0.0)
+            raise
+
+    def stop(self, drain_s: float) -> None:
+        """Let calls in flight end for `drain_s` seconds, then shut components down, callers before callees."""
+        if self._server is not None:
+            self._server.stop(drain_s)
+        for name in reversed(list(self._instances)):
+            self._shut_down(name)
+        self._instances.clear()
+        for listener in self._listeners.values():
+            listener.socket.close()
+        self._links.close()
+        if self._loop is not None:
+            self._loop.stop()
+
+    def run_main(self) -> None:
+        """Run the body of the hosted Main component to its end."""
+        main = next(instance for name, instance in self._instances.items() if self._app.components[name].is_main)
+        self._run(main.main)
+
+    def handle(self, caller: Identity, callee: str) -> Any:
+        """Return a handle to component `callee`, on behalf of `caller`."""
+        return self._calling.handle(caller, callee, self._identity(callee))
+
+    def control(self, caller: Identity, address: str) -> WeaveletControl:
+        """Return a handle to the control component of another weavelet."""
+        return self._calling.control(caller, address)
+
+    def listener_addresses(self) -> dict[str, str]:
+        """Return where the listeners of hosted components are bound, by listener name."""
+        return {name: listener.addr for name, listener in self._listeners.items()}
+
+    def counts(self) -> tuple[MethodCounts, ...]:
+        """Return what the components here have called so far."""
+        return self._metrics.snapshot()
+
+    def events(self) -> tuple[Event, ...]:
+        """Return the newest events of traced requests."""
+        return self._recorder.events()
+
+    def _hosted_methods(self) -> list[HostedMethod | None]:
+        """Return the method table of this weavelet: None where another weavelet hosts the component."""
+        hosted = {*self._placement.hosted, CONTROL.name}
+        return [
+            HostedMethod(method.name, keywords_of(method), self._identity(name)) if name in hosted else None
+            for name, method in method_table(self._app)
+        ]
+
+    def _serve(self, methods: list[HostedMethod | None]) -> None:
+        control = Control()
+        control.metrics, control.recorder, control.stop_request = self._metrics, self._recorder, self._stop_request
+        self._let_calls_in(CONTROL.name, control, methods)
+        dispatcher = Dispatcher(methods, self._clock, self._recorder)
+        self._server = Server(
+            self._placement.address, self._placement.secret, dispatcher, self._rejected, loop=self._own_loop().loop
+        )
+        self._server.start()
+
+    def _open(self, spec: ComponentSpec, methods: list[HostedMethod | None]) -> None:
+        """Make one component, fill its fields, run its `init`, let calls in."""
+        me = self._identity(spec.name)
+        instance = self._make(spec)
+        bound = {field: self._listen(name) for field, name in spec.listeners.items()}
+        fill(
+            instance,
+            refs={field: self.handle(me, callee) for field, callee in spec.refs.items()},
+            listeners=bound,
+            agents=self._agents(spec, me),
+            config=self._config(spec),
+            logger=component_logger(self._log, me.component, me.replica, me.region),
+            weaver=self._info(me),
+        )
+        if hasattr(instance, "init"):
+            self._run(instance.init)
+        self._instances[spec.name] = instance
+        self._let_calls_in(spec.name, instance, methods)
+
+    def _make(self, spec: ComponentSpec) -> Any:
+        if spec.implementation is EmbeddedStores:
+            return EmbeddedStores(tuple(self._placement.config.antipode.values()), self._clock)
+        return spec.implementation()
+
+    def _agents(self, spec: ComponentSpec, me: Identity) -> dict[str, Antipode]:
+        """Return the datastore agents of one component, by field."""
+        if not spec.agents:
+            return {}
+        host = Host(
+            me.component,
+            me.replica,
+            me.region,
+            self._clock,
+            record=self._recorder.record,
+            trace=context.trace.get,
+            follow=context.trace.set,
+            remaining_s=context.remaining_s,
+        )
+        service = self.handle(me, EmbeddedStores.__name__)
+        datastores = open_datastores(self._placement.config.antipode.values(), service, host)
+        return {field: datastores.agent(name) for field, name in spec.agents.items()}
+
+    def _let_calls_in(self, component: str, instance: object, methods: list[HostedMethod | None]) -> None:
+        for hosted in methods:
+            if hosted is not None and hosted.identity.component == component:
+                hosted.open(getattr(instance, hosted.name))
+
+    def _shut_down(self, name: str) -> None:
+        """Run one component's `shutdown`; its failure is logged, the others still get theirs."""
+        shutdown = getattr(self._instances[name], "shutdown", None)
+        if shutdown is None:
+            return
+        try:
+            self._run(shutdown, SHUTDOWN_TIMEOUT_S)
+        except Exception:  # the application's code may raise anything
+            me = self._identity(name)
+            component_logger(self._log, me.component, me.replica, me.region).exception("shutdown() failed")
+
+    def _run(self, function: Callable[[], Any], timeout_s: float | None = None) -> None:
+        """Run a sync or async life-cycle method in a fresh context, so nothing of the deployer's own leaks in."""
+        if inspect.iscoroutinefunction(function):
+            self._own_loop().run(function(), timeout_s)
+        else:
+            contextvars.Context().run(function)
+
+    def _own_loop(self) -> LoopThread:
+        if self._loop is None:
+            self._loop = LoopThread(f"weavelet-loop {self._placement.replica}")
+        return self._loop
+
+    def _listen(self, name: str) -> Listener:
+        address = self._placement.listeners.get(name, listeners.ANY_FREE_PORT)
+        self._listeners[name] = listeners.bind(name, address)
+        return self._listeners[name]
+
+    def _config(self, spec: ComponentSpec) -> object:
+        if spec.config_class is None:
+            return None
+        return section(self._placement.config, spec.name, spec.config_class)
+
+    def _identity(self, component: str) -> Identity:
+        return Identity(component, self._placement.replica, self._placement.regions.get(component, ""))
+
+    def _info(self, me: Identity) -> WeaverInfo:
+        where = self._placement
+        return WeaverInfo(where.deployment_id, me.component, me.replica, os.getpid(), where.version, me.region)
+
+    def _rejected(self, reason: str) -> None:
+        me = self._placement.replica
+        component_logger(self._log, "weavelet", me, "").warning("refused a connection: %s", reason)
