@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from xml.sax.saxutils import escape, quoteattr
+from html import escape  # not xml.sax.saxutils, which imports urllib, sockets and all
 
 from weaverlab.observe.drawing import PAPER, Drawing, Mark
 
@@ -36,7 +36,7 @@ def _element(mark: Mark) -> str:
     if mark["opacity"] != 1:
         attributes["opacity"] = mark["opacity"]
     hover = f"<title>{_clean(mark['hover'])}</title>" if mark["hover"] else ""
-    listed = " ".join(f"{name}={quoteattr(str(value))}" for name, value in attributes.items())
+    listed = " ".join(f'{name}="{escape(str(value))}"' for name, value in attributes.items())
     return f"<{tag} {listed}>{hover}{content}</{tag}>"
 
 

@@ -3,17 +3,7 @@
 from __future__ import annotations
 
 from weaverlab.pictures.curves import ViolationPoint, figure_png, figure_svg, violation_curve
-from weaverlab.pictures.picture import Picture
 from weaverlab.pictures.picture import Picture, still_bundle
 from weaverlab.pictures.png import to_png
 
-__all__ = [
-    "Picture",
-    "Picture",
-    "ViolationPoint",
-    "figure_png",
-    "figure_svg",
-    "still_bundle",
-    "to_png",
-    "violation_curve",
-]
+__all__ = ["Picture", "ViolationPoint", "figure_png", "figure_svg", "still_bundle", "to_png", "violation_curve"]

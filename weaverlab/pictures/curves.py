@@ -91,10 +91,5 @@ def _frame(axes: Axes, title: str) -> None:
 
 def _saved(figure: Figure, format_name: str) -> bytes:
     buffer = BytesIO()
-    figure.savefig(buffer, format=format_name, dpi=_DPI, facecolor="white", metadata=_metadata(format_name))
+    figure.savefig(buffer, format=format_name, dpi=_DPI, facecolor="white")
     return buffer.getvalue()
-
-
-def _metadata(format_name: str) -> dict[str, str | None]:
-    """Leave the date out of SVG, so that equal figures give equal files."""
-    return {"Date": None} if format_name == "svg" else {}

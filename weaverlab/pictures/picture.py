@@ -1,4 +1,4 @@
-"""A drawing that shows itself: in a notebook, as a file, or as text."""
+"""A drawing that can be looked at: in a notebook, as a file, or as text. A still of whatever its source says now."""
 
 from __future__ import annotations
 
@@ -10,48 +10,51 @@ from weaverlab.observe.drawing import Drawing
 from weaverlab.observe.svg import to_svg
 from weaverlab.pictures.png import to_png
 
+DrawingSource = Callable[[], Drawing]
+
 
 class Picture:
-    """A still picture; each time it is shown or saved it is drawn anew by `draw`.
+    """Shows what `source` draws; asks it anew each time it is shown.
 
-    As the value of a notebook cell it offers SVG, PNG and text, and the front end takes the best it can show.
-    For one that moves while it is looked at, see `weaverlab.notebook`.
+    In a notebook it appears as SVG with PNG and text beside it; `%load_ext weaverlab` makes it a live view.
     """
 
-    def __init__(self, draw: Callable[[], Drawing]) -> None:
-        self._draw = draw
+    def __init__(self, source: DrawingSource) -> None:
+        self.source = source
 
-    def drawing(self) -> Drawing:
-        """Return the JSON-ready drawing as of now."""
-        return self._draw()
-
+    @property
     def svg(self) -> str:
-        """Return the picture as an SVG document."""
-        return to_svg(self._draw())
+        """The picture as a self-contained SVG document."""
+        return to_svg(self.source())
 
-    def png(self, scale: float = 2.0) -> bytes:
-        """Return the picture as a PNG with `scale` dots a pixel."""
-        return to_png(self._draw(), scale)
+    @property
+    def png(self) -> bytes:
+        """The picture as PNG bytes."""
+        return to_png(self.source())
 
-    def save(self, path: str | Path) -> None:
-        """Write the picture to `path`, whose ending says how: `.svg`, `.png`, or `.txt` for its words."""
-        target = Path(path)
-        contents = {
-            ".svg": lambda: self.svg().encode(),
-            ".png": self.png,
-            ".txt": lambda: (str(self) + "\n").encode(),
+    @property
+    def text(self) -> str:
+        """The same facts in words."""
+        return self.source()["text"]
+
+    def save(self, *paths: str | Path) -> None:
+        """Write the picture to each path; the ending chooses the form: .svg, .png or .txt."""
+        drawing = self.source()
+        writers: dict[str, Callable[[], bytes]] = {
+            ".svg": lambda: to_svg(drawing).encode(),
+            ".png": lambda: to_png(drawing),
+            ".txt": lambda: drawing["text"].encode() + b"\n",
         }
-        if target.suffix not in contents:
-            raise ValueError(f"cannot save a picture as {target.name!r}: the name must end in .svg, .png or .txt")
-        target.write_bytes(contents[target.suffix]())
+        for path in map(Path, paths):
+            if path.suffix not in writers:
+                raise ValueError(f"{path}: cannot save a picture as {path.suffix!r}; expected .svg, .png or .txt.")
+            path.write_bytes(writers[path.suffix]())
 
-    def __str__(self) -> str:
-        return self._draw()["text"]
-
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return self.text
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str | bytes]:
-        return still_bundle(self._draw())
+        return still_bundle(self.source())
 
 
 def still_bundle(drawing: Drawing) -> dict[str, str | bytes]:
