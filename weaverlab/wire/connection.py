@@ -11,7 +11,6 @@ decoded by the same functions for both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum, IntEnum
 
 from weaverlab.errors import ProtocolError
@@ -52,6 +51,12 @@ TRANSITIONS: dict[Role, dict[State, dict[Kind, State]]] = {
     },
 }
 
+# The same table for looking up a kind as it came off the wire; an IntEnum hashes and compares as its number.
+_MOVES: dict[Role, dict[State, dict[int, State]]] = {
+    role: {state: {int(kind): then for kind, then in moves.items()} for state, moves in by_state.items()}
+    for role, by_state in TRANSITIONS.items()
+}
+
 
 class Connection:
     """One end of a connection with many calls in flight. After ProtocolError it is closed."""
@@ -60,7 +65,7 @@ class Connection:
         self.state = State.READY
         self.last_call_id = 0  # server: of the calls handed out; client: as the peer's GOODBYE said
         self._is_server = role is Role.SERVER
-        self._moves: Mapping[State, Mapping[int, State]] = {**TRANSITIONS[role]}
+        self._moves = _MOVES[role]
         self._reader = FrameReader(max_frame_bytes, MUX_SCRATCH_BYTES)
         self.get_buffer = self._reader.get_buffer  # memory for the next bytes; then call `received`
 

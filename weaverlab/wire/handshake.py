@@ -185,10 +185,10 @@ def _parsed(message: bytes) -> tuple[int, int, int, bytes, bytes]:
 
 
 def _moved(state: State, step: int) -> State:
-    moves: dict[int, State] = {**TRANSITIONS[state]}
-    if step not in moves:
-        raise ProtocolError(f"handshake message {step} came while waiting for {state.name}")
-    return moves[step]
+    try:
+        return TRANSITIONS[state][Step(step)]
+    except (ValueError, KeyError):
+        raise ProtocolError(f"handshake message {step} came while waiting for {state.name}") from None
 
 
 def _versions(who: str, version: int) -> str:

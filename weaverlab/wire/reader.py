@@ -47,6 +47,11 @@ class FrameReader:
         """Whether the stream may end here without cutting a frame in two."""
         return not self._held and not self._filling
 
+    @property
+    def is_filling(self) -> bool:
+        """Whether `get_buffer()` is exactly what is missing of one large piece, worth waiting for as a whole."""
+        return bool(self._filling)
+
     def get_buffer(self) -> memoryview:
         """Return the memory, never empty, that the next bytes belong in."""
         if self._filling:

@@ -1,0 +1,262 @@
+"""Calls that are awaited: one connection per loop and address carries any number at once. The path of async methods.
+
+A call is a future in a table and a frame in the socket. No task is made for it, and no timer: one timer per
+connection stands at the earliest deadline, and looks through the table when it fires, which with the default of
+30 s is seldom. A frame counts as sent when its last byte has been accepted; before that, it cannot be executed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from collections.abc import Sequence
+
+from weaverlab.clock import secret_bytes
+from weaverlab.errors import AuthenticationError, CallLost, DeadlineExceeded, ProtocolError, StoppedError, Unreachable
+from weaverlab.transport.address import open_socket, unix_path
+from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, unreachable
+from weaverlab.transport.stream import Stream
+from weaverlab.wire import (
+    MAX_FRAME_BYTES,
+    ClientHandshake,
+    Kind,
+    Message,
+    Mode,
+    ReceivedReply,
+    Role,
+    encode_call,
+    encode_notice,
+    encode_value,
+)
+from weaverlab.wire.connection import State
+from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
+from weaverlab.wire.values import Buffer
+
+CONNECT_RETRY_S = 0.005  # a full backlog is no event that a loop could wait for
+
+
+class AsyncChannel:
+    """The way from the running loop to one address. It connects when first used, and again after a loss."""
+
+    def __init__(self, address: str, secret: bytes, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self.address = address
+        self._secret = secret
+        self._max_frame_bytes = max_frame_bytes
+        self._loop = asyncio.get_running_loop()
+        self._link: _Link | None = None
+        self._connecting: asyncio.Task[_Link] | None = None
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        in_flight = len(self._link.calls) if self._link else 0
+        return f"AsyncChannel({self.address!r}, in_flight={in_flight}{', closed' if self._is_closed else ''})"
+
+    async def call(
+        self,
+        method: int,
+        args: object,
+        timeout_s: float,
+        trace: bytes = b"",
+        lineage: bytes = b"",
+        metadata: bytes = b"",
+    ) -> ReceivedReply:
+        """Send one call and await its reply. Cancelling the awaiting task cancels the callee.
+
+        Arrays and large `bytes` are sent from where they are: do not change them before the reply is here.
+        Raises what `SyncPool.call` does, and asyncio.CancelledError.
+        """
+        value = encode_value(args)
+        loop = self._loop
+        ends_s = loop.time() + timeout_s
+        link = self._link
+        if link is None or link.connection.state is not State.READY or link.is_congested or timeout_s <= 0:
+            link = await self._wait_ready(ends_s)
+            timeout_s = ends_s - loop.time()
+        call_id = link.last_call_id = link.last_call_id + 1
+        head, rest = encode_call(call_id, method, timeout_s, trace, lineage, metadata, value, self._max_frame_bytes)
+        future: asyncio.Future[ReceivedReply] = loop.create_future()
+        link.begin(call_id, future, ends_s, head, rest)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            link.cancel(call_id)
+            raise
+
+    def close(self) -> None:
+        """Close the connection; calls in flight fail, later ones raise StoppedError. On the loop's thread."""
+        self._is_closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._link is not None:
+            self._link.lose("this channel was closed")
+
+    async def _wait_ready(self, ends_s: float) -> _Link:
+        """Return a link that takes calls. Raises DeadlineExceeded when there is none in time."""
+        try:
+            while True:
+                if self._is_closed:
+                    raise StoppedError(f"{self.address}: this channel is closed.")
+                left_s = ends_s - self._loop.time()
+                if left_s <= 0:
+                    raise asyncio.TimeoutError
+                link = self._link
+                if link is None or link.connection.state is not State.READY:
+                    await asyncio.wait_for(asyncio.shield(self._begin_connect()), left_s)
+                elif link.is_congested:
+                    await asyncio.wait_for(link.wait_drained(), left_s)
+                else:
+                    return link
+        except asyncio.TimeoutError:
+            raise DeadlineExceeded(f"{self.address}: the call's time ran out before it could be sent") from None
+
+    def _begin_connect(self) -> asyncio.Task[_Link]:
+        """Return the attempt to connect that all waiting calls share; a cancelled call does not end it."""
+        if self._connecting is None or self._connecting.done():
+            self._connecting = self._loop.create_task(self._connect())
+            self._connecting.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, if by nobody
+        return self._connecting
+
+    async def _connect(self) -> _Link:
+        sock = open_socket()
+        try:
+            sock.setblocking(False)
+            prepare(sock)
+            await asyncio.wait_for(self._shake_hands(sock), HANDSHAKE_TIMEOUT_S)
+        except (OSError, EOFError, asyncio.TimeoutError) as error:
+            sock.close()
+            raise unreachable(self.address, error) from error
+        except (AuthenticationError, ProtocolError) as error:
+            sock.close()
+            raise type(error)(f"{self.address}: {error}") from None
+        except BaseException:
+            sock.close()
+            raise
+        self._link = _Link(self._loop, sock, self.address, self._max_frame_bytes)
+        return self._link
+
+    async def _shake_hands(self, sock: socket.socket) -> None:
+        while True:
+            try:
+                sock.connect(unix_path(self.address))
+                break
+            except BlockingIOError:
+                await asyncio.sleep(CONNECT_RETRY_S)
+        handshake = ClientHandshake(self._secret, Mode.MUX, secret_bytes(NONCE_BYTES))
+        await self._loop.sock_sendall(sock, handshake.hello)
+        while not handshake.is_done:
+            message = b""
+            while len(message) < MESSAGE_BYTES:
+                chunk = await self._loop.sock_recv(sock, MESSAGE_BYTES - len(message))
+                if not chunk:
+                    raise EOFError("the peer closed the connection during the handshake")
+                message += chunk
+            await self._loop.sock_sendall(sock, handshake.receive(message))
+
+
+class _Link(Stream):
+    """One connection and the calls in flight on it."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, address: str, max_frame_bytes: int
+    ) -> None:
+        super().__init__(loop, sock, Role.CLIENT, max_frame_bytes)
+        self.last_call_id = 0
+        # call id -> future, deadline, and the count of bytes at which its frame has left
+        self.calls: dict[int, tuple[asyncio.Future[ReceivedReply], float, int]] = {}
+        self._address = address
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_s = math.inf
+        self._drained: list[asyncio.Future[None]] = []
+
+    def begin(
+        self,
+        call_id: int,
+        future: asyncio.Future[ReceivedReply],
+        ends_s: float,
+        head: bytes,
+        rest: Sequence[Buffer],
+    ) -> None:
+        """Enter a call and send it: at once when it is the only one, else with the others of this turn."""
+        calls = self.calls
+        is_alone = not calls
+        length = len(head)
+        for piece in rest:
+            length += len(piece)
+        calls[call_id] = (future, ends_s, self.bytes_written + length)
+        if ends_s < self._timer_s:
+            self._set_timer(ends_s)
+        self.write(head, rest, length, is_alone)
+
+    def cancel(self, call_id: int) -> None:
+        """Forget a call and tell the callee; its late reply will be ignored."""
+        if self.calls.pop(call_id, None) is not None and self.is_open:
+            notice = encode_notice(Kind.CANCEL, call_id)
+            self.write(notice, (), len(notice), False)
+            self._close_if_drained()
+
+    async def wait_drained(self) -> None:
+        """Wait until the peer has taken what was queued, or is gone."""
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._drained.append(waiter)
+        await waiter
+
+    def on_messages(self, messages: list[Message]) -> None:
+        calls = self.calls
+        for message in messages:
+            if type(message) is ReceivedReply:
+                call = calls.pop(message.call_id, None)
+                if call is not None and not call[0].done():
+                    call[0].set_result(message)
+            else:
+                self._refuse_after(message.call_id)
+        if self.connection.state is not State.READY:
+            self._close_if_drained()
+
+    def on_drained(self) -> None:
+        if self._drained:
+            for waiter in self._drained:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._drained.clear()
+
+    def on_lost(self, reason: str) -> None:
+        reason = reason or "the peer closed the connection"
+        self._set_timer(math.inf)
+        for call_id in list(self.calls):
+            was_sent = self.calls[call_id][2] <= self.bytes_sent
+            kind = CallLost if was_sent else Unreachable
+            self._fail(call_id, kind(f"{self._address}: {reason}", maybe_executed=was_sent))
+        self.on_drained()
+
+    def _refuse_after(self, last_call_id: int) -> None:
+        """The peer said GOODBYE: calls after this one crossed it and will not be executed."""
+        for call_id in list(self.calls):
+            if call_id > last_call_id:
+                self._fail(call_id, Unreachable(f"{self._address}: the peer is stopping"))
+
+    def _close_if_drained(self) -> None:
+        if not self.calls and self.connection.state is State.DRAINING:
+            self.lose("the peer is stopping")
+
+    def _fail(self, call_id: int, error: Exception) -> None:
+        future = self.calls.pop(call_id)[0]
+        if not future.done():
+            future.set_exception(error)
+
+    def _set_timer(self, at_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_s = at_s
+        self._timer = None if at_s == math.inf else self._loop.call_at(at_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        now_s = self._loop.time()
+        late = [call_id for call_id, (_, ends_s, _) in self.calls.items() if ends_s <= now_s]
+        for call_id in late:
+            was_sent = self.calls[call_id][2] <= self.bytes_sent
+            future = self.calls[call_id][0]
+            if not future.done():
+                future.set_exception(DeadlineExceeded(f"{self._address}: no answer in time", maybe_executed=was_sent))
+            self.cancel(call_id)
+        self._set_timer(min((ends_s for _, ends_s, _ in self.calls.values()), default=math.inf))

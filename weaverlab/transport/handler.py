@@ -1,0 +1,38 @@
+"""What a server needs from whoever executes the calls, and how an answer becomes a frame."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from weaverlab.errors import CannotTravel
+from weaverlab.wire import Call, Reply, encode_reply, encode_value
+from weaverlab.wire.frames import Pieces
+
+logger = logging.getLogger("weaverlab.transport")
+
+
+class Handler(Protocol):
+    """Executes calls; the runtime's dispatcher is one. Each method should turn an error into a failed reply."""
+
+    def call(self, call: Call) -> Reply:
+        """Execute a call of a blocking caller, on the thread of its connection."""
+
+    async def call_async(self, call: Call) -> Reply:
+        """Execute a call of an async caller, as a task of its own; it is cancelled when the caller gives up."""
+
+    def failure(self, call: Call, error: BaseException) -> object:
+        """Return what stands for `error` in a failed reply, where the reply itself could not be made or sent."""
+
+
+def encode_answer(handler: Handler, call: Call, reply: Reply, max_frame_bytes: int) -> Pieces:
+    """Return the frame of `reply`, or of a failure with the same lineage if its value cannot travel."""
+    try:
+        return encode_reply(call.call_id, reply.ok, reply.lineage, encode_value(reply.value), max_frame_bytes)
+    except CannotTravel as error:
+        return encode_failure(handler, call, error, reply.lineage)
+
+
+def encode_failure(handler: Handler, call: Call, error: BaseException, lineage: bytes = b"") -> Pieces:
+    """Return the frame of a failed reply."""
+    return encode_reply(call.call_id, False, lineage, encode_value(handler.failure(call, error)))

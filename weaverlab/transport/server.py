@@ -1,0 +1,317 @@
+"""A server: accepts connections, lets in who knows the secret, and hands their calls to a handler.
+
+    accept thread --+-- thread of a connection: handshake --+-- sync: the same thread serves it (server_sync)
+                    |                                       +-- mux: given to the event loop (server_mux)
+                    +-- ...
+
+Nothing is unpickled, and nothing larger than 72 bytes is read, before the handshake is done. Peers that have not
+done it are bounded in number and time. Not in here: what a call does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import select
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from weaverlab.clock import SystemClock, secret_bytes
+from weaverlab.transport.address import open_socket, unix_path
+from weaverlab.transport.handler import Handler, logger
+from weaverlab.transport.server_mux import ServerLink
+from weaverlab.transport.server_sync import SyncConnection
+from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, receive_exactly
+from weaverlab.wire import MAX_FRAME_BYTES, Mode, Refused, ServerHandshake
+from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
+
+BACKLOG = 1024  # the kernel caps it; whoever comes later waits in connect()
+UNPROVEN_MAX = 64  # connections in the handshake at once
+# A handshake takes well under a millisecond, so who needs longer than this while others wait is cut off.
+UNPROVEN_PATIENCE_S = 0.25
+ACCEPT_RETRY_S = 0.1  # after running out of descriptors: others must close theirs first
+ABORT_JOIN_S = 0.5  # for threads to notice that their connection was broken
+
+
+class Server:
+    """Serves one address until stopped. With `loop`, async calls run there; else on a thread of the server's own."""
+
+    def __init__(
+        self,
+        address: str,
+        secret: bytes,
+        handler: Handler,
+        on_reject: Callable[[str], None],
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+        max_frame_bytes: int = MAX_FRAME_BYTES,
+    ) -> None:
+        self.address = address
+        self._path = unix_path(address)
+        self._secret = secret
+        self._handler = handler
+        self._on_reject = on_reject
+        self._max_frame_bytes = max_frame_bytes
+        self._given_loop = loop
+        self._own_loop: _LoopThread | None = None
+        self._listener: socket.socket | None = None
+        self._wake, self._wake_reader = -1, -1
+        self._numbers = itertools.count(1)
+        self._is_stopping = False
+        # The lock guards the five below; it is held for moments only, never while a call runs.
+        self._lock = threading.Lock()
+        self._has_room = threading.Condition(self._lock)
+        self._unproven: dict[socket.socket, None] = {}  # oldest first
+        self._connections: set[SyncConnection] = set()
+        self._links: set[ServerLink] = set()
+        self._threads: set[threading.Thread] = set()
+
+    def __repr__(self) -> str:
+        return f"Server({self.address!r}, sync={len(self._connections)}, mux={len(self._links)})"
+
+    def start(self) -> None:
+        """Listen. Raises OSError when the address is in use; a file left by a dead server is replaced."""
+        self._listener = _listen(self._path)
+        self._wake_reader, self._wake = os.pipe()
+        self._start_thread(self._accept_until_stopped, "weaverlab-accept")
+
+    def stop(self, drain_timeout_s: float) -> None:
+        """Take no more calls, wait at most `drain_timeout_s` for those in flight, then close everything.
+
+        Idempotent. Not to be called on the loop's thread. A blocking method that still runs afterwards keeps its
+        daemon thread until it returns.
+        """
+        with self._lock:
+            if self._is_stopping or self._listener is None:
+                return
+            self._is_stopping = True
+            self._has_room.notify_all()
+        ends_s = SystemClock.now_s() + drain_timeout_s
+        os.write(self._wake, b"x")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)  # first, so that whoever comes now is told at once that nobody is here
+        with self._lock:
+            unproven, connections = list(self._unproven), list(self._connections)
+        for sock in unproven:
+            _break(sock)
+        for connection in connections:
+            connection.begin_drain()
+        self._drain_links(drain_timeout_s)
+        self._join_threads(ends_s)
+        for connection in connections:
+            connection.abort()
+        self._join_threads(SystemClock.now_s() + ABORT_JOIN_S)
+        if self._own_loop is not None:
+            self._own_loop.stop()
+        self._listener.close()
+        os.close(self._wake)
+        os.close(self._wake_reader)
+
+    # Accepting
+
+    def _accept_until_stopped(self) -> None:
+        assert self._listener is not None
+        poll = select.poll()
+        poll.register(self._listener, select.POLLIN)
+        poll.register(self._wake_reader, select.POLLIN)
+        while True:
+            poll.poll()
+            if self._is_stopping:
+                return
+            try:
+                sock, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionError):
+                continue  # it gave up while it waited in the backlog
+            except OSError as error:
+                logger.warning("%s: cannot accept a connection, trying again: %s", self.address, error)
+                select.select([self._wake_reader], [], [], ACCEPT_RETRY_S)
+                continue
+            self._admit(sock)
+
+    def _admit(self, sock: socket.socket) -> None:
+        """Give a new connection a thread for its handshake, as soon as there is room."""
+        with self._has_room:
+            while len(self._unproven) >= UNPROVEN_MAX and not self._is_stopping:
+                if not self._has_room.wait(UNPROVEN_PATIENCE_S):
+                    _break(next(iter(self._unproven)))
+            self._unproven[sock] = None
+        try:
+            self._start_thread(partial(self._serve, sock), f"weaverlab-conn-{next(self._numbers)}")
+        except RuntimeError as error:  # no more threads
+            self._drop_unproven(sock)
+            sock.close()
+            logger.warning("%s: refused a connection: %s", self.address, error)
+
+    def _start_thread(self, body: Callable[[], None], name: str) -> None:
+        def run() -> None:
+            try:
+                body()
+            finally:
+                with self._lock:
+                    self._threads.discard(thread)
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        try:
+            thread.start()
+        except RuntimeError:
+            with self._lock:
+                self._threads.discard(thread)
+            raise
+
+    def _drop_unproven(self, sock: socket.socket) -> None:
+        with self._has_room:
+            self._unproven.pop(sock, None)
+            self._has_room.notify()
+
+    # One connection, on its own thread
+
+    def _serve(self, sock: socket.socket) -> None:
+        mode = self._proven_mode(sock)
+        if mode is None:
+            sock.close()
+        elif mode is Mode.SYNC:
+            with sock:
+                self._serve_sync(sock)
+        else:
+            self._serve_mux(sock)
+
+    def _proven_mode(self, sock: socket.socket) -> Mode | None:
+        """Carry out the handshake; return the mode that the peer asked for, or None after rejecting it."""
+        try:
+            handshake = ServerHandshake(self._secret, secret_bytes(NONCE_BYTES))
+            ends_s = SystemClock.now_s() + HANDSHAKE_TIMEOUT_S
+            while not handshake.is_done:
+                sock.sendall(handshake.receive(receive_exactly(sock, MESSAGE_BYTES, ends_s)))
+            sock.settimeout(None)
+            prepare(sock)
+            return handshake.mode
+        except Refused as error:
+            with contextlib.suppress(OSError):
+                sock.sendall(error.farewell)
+            self._on_reject(str(error))
+        except TimeoutError:
+            self._on_reject(f"the client was silent for {HANDSHAKE_TIMEOUT_S:g} s")
+        except (OSError, EOFError) as error:
+            self._on_reject(f"the connection ended during the handshake: {error}")
+        finally:
+            self._drop_unproven(sock)
+        return None
+
+    def _serve_sync(self, sock: socket.socket) -> None:
+        connection = SyncConnection(sock, self._handler, self._max_frame_bytes)
+        with self._lock:
+            if self._is_stopping:
+                return
+            self._connections.add(connection)
+        try:
+            connection.serve()
+        finally:
+            with self._lock:
+                self._connections.discard(connection)
+
+    def _serve_mux(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        with self._lock:
+            if self._is_stopping:
+                sock.close()
+                return
+            if self._given_loop is None and self._own_loop is None:
+                self._own_loop = _LoopThread()
+            loop = self._loop()
+            assert loop is not None
+        try:
+            loop.call_soon_threadsafe(self._begin_link, loop, sock)
+        except RuntimeError:  # the given loop has been closed before its server
+            sock.close()
+
+    # Async callers, on the loop's thread
+
+    def _loop(self) -> asyncio.AbstractEventLoop | None:
+        return self._own_loop.loop if self._own_loop else self._given_loop
+
+    def _begin_link(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        link = ServerLink(loop, sock, self._handler, self._max_frame_bytes, self._links.discard)
+        self._links.add(link)
+        if self._is_stopping:
+            link.begin_drain()
+
+    def _drain_links(self, timeout_s: float) -> None:
+        loop = self._loop()
+        if loop is None or not loop.is_running():
+            return
+        asyncio.run_coroutine_threadsafe(self._drain(timeout_s), loop).result()
+
+    async def _drain(self, timeout_s: float) -> None:
+        links = list(self._links)
+        for link in links:
+            link.begin_drain()
+        open_links = [link.closed for link in links if link.is_open]
+        if open_links:
+            await asyncio.wait(open_links, timeout=timeout_s)
+        for link in links:
+            link.lose("the server is stopping")
+
+    def _join_threads(self, ends_s: float) -> None:
+        with self._lock:
+            threads = self._threads - {threading.current_thread()}
+        for thread in threads:
+            thread.join(max(ends_s - SystemClock.now_s(), 0))
+
+
+class _LoopThread:
+    """An event loop on a daemon thread, for a server that was given none."""
+
+    def __init__(self) -> None:
+        self.loop = _new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="weaverlab-loop", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return uvloop's where it is installed, a third faster here; else asyncio's."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _listen(path: str) -> socket.socket:
+    listener = open_socket()
+    try:
+        _remove_stale(path)
+        listener.bind(path)
+        os.chmod(path, 0o600)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _remove_stale(path: str) -> None:
+    """Remove a socket that nobody listens on, left by a process that was killed."""
+    with open_socket() as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except OSError:
+            return  # not there, or not a socket: bind() has the better message
+
+
+def _break(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it has just ended by itself
+        sock.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,112 @@
+"""What both ends do with a blocking socket: connect, shake hands, send all of a frame, bound the waiting.
+
+A timeout is set in the kernel (SO_RCVTIMEO, SO_SNDTIMEO) where calls are made: Python's own `settimeout` polls
+before every `recv` and `send`, 0.9 µs each time. During the handshake, once per connection, it is the simpler one.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from struct import Struct
+
+from weaverlab.clock import SystemClock, secret_bytes
+from weaverlab.errors import AuthenticationError, ProtocolError, Unreachable
+from weaverlab.transport.address import open_socket, unix_path
+from weaverlab.wire import ClientHandshake, Mode
+from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
+from weaverlab.wire.values import Buffer
+
+HANDSHAKE_TIMEOUT_S = 5.0  # a busy machine answers in milliseconds; a silent peer must not hold a thread for long
+
+# Room for a whole large array, so that its sender is not woken once per 200 KiB. The kernel gives what it allows.
+SEND_BUFFER_BYTES = 4 * 1024 * 1024
+IOVEC_MAX = 512  # sendmsg takes 1,024 on Linux and macOS
+
+_TIMEVAL = Struct("@ll")
+
+
+def connect(address: str, secret: bytes, mode: Mode, timeout_s: float) -> socket.socket:
+    """Return a blocking socket on which frames may be sent.
+
+    Raises:
+        Unreachable: nobody listens there, or whoever does is silent.
+        AuthenticationError: one of the two ends does not know the other's secret.
+        ProtocolError: the other end speaks another version of the protocol.
+    """
+    timeout_s = min(timeout_s, HANDSHAKE_TIMEOUT_S)
+    sock = open_socket()
+    try:
+        prepare(sock)
+        set_kernel_timeout(sock, socket.SO_SNDTIMEO, timeout_s)  # bounds a connect() that waits for a full backlog
+        sock.connect(unix_path(address))
+        shake_hands(sock, ClientHandshake(secret, mode, secret_bytes(NONCE_BYTES)), timeout_s)
+        set_kernel_timeout(sock, socket.SO_SNDTIMEO, 0)
+        return sock
+    except (OSError, EOFError) as error:
+        sock.close()
+        raise unreachable(address, error) from error
+    except (AuthenticationError, ProtocolError) as error:
+        sock.close()
+        raise type(error)(f"{address}: {error}") from None
+    except BaseException:
+        sock.close()
+        raise
+
+
+def unreachable(address: str, error: Exception) -> Unreachable:
+    """Return the error for a peer that could not be connected to, or fell silent before a call was sent."""
+    return Unreachable(f"{address}: {type(error).__name__}: {error}")
+
+
+def prepare(sock: socket.socket) -> None:
+    """Set what every connection wants."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+
+def shake_hands(sock: socket.socket, handshake: ClientHandshake, timeout_s: float) -> None:
+    """Carry a client's handshake; leaves the socket blocking. Raises as the handshake does, or OSError, EOFError."""
+    ends_s = SystemClock.now_s() + timeout_s
+    sock.sendall(handshake.hello)
+    while not handshake.is_done:
+        sock.sendall(handshake.receive(receive_exactly(sock, MESSAGE_BYTES, ends_s)))
+    sock.settimeout(None)
+
+
+def receive_exactly(sock: socket.socket, count: int, ends_s: float) -> bytes:
+    """Return the next `count` bytes. Raises TimeoutError at `ends_s`, EOFError when the peer closes before."""
+    data = b""
+    while len(data) < count:
+        sock.settimeout(max(ends_s - SystemClock.now_s(), 0.001))
+        chunk = sock.recv(count - len(data))
+        if not chunk:
+            raise EOFError("the peer closed the connection during the handshake")
+        data += chunk
+    return data
+
+
+def set_kernel_timeout(sock: socket.socket, option: int, timeout_s: float) -> None:
+    """Make a blocking `recv` or `send` raise BlockingIOError after `timeout_s`; 0 means never."""
+    sock.setsockopt(socket.SOL_SOCKET, option, _TIMEVAL.pack(int(timeout_s), int(timeout_s % 1 * 1e6)))
+
+
+def send_pieces(sock: socket.socket, pieces: Sequence[Buffer], sent: int = 0) -> None:
+    """Send all pieces from where they are, but for the first `sent` bytes; BlockingIOError is the kernel's timeout."""
+    queue = list(pieces)
+    drop_sent(queue, sent)
+    while queue:
+        drop_sent(queue, sock.sendmsg(queue[:IOVEC_MAX]))
+
+
+def drop_sent(queue: list[Buffer], sent: int) -> None:
+    """Remove the first `sent` bytes from `queue`."""
+    done = 0
+    for piece in queue:
+        length = len(piece)
+        if sent < length:
+            if sent:
+                queue[done] = memoryview(piece)[sent:]
+            break
+        sent -= length
+        done += 1
+    del queue[:done]

@@ -1,0 +1,146 @@
+"""A connection on an event loop: its socket is read and written by the loop's own callbacks.
+
+asyncio's streams and protocols cost four times as much, since they allocate 256 KiB for each read; here the socket
+is read straight into the connection's memory. What is written goes out at once when the writer says that nothing
+else is going on, else together with everything else that this turn of the loop writes. Works on asyncio's loop and
+on uvloop. All methods run on the loop's thread. Not in here: what a message means (`async_channel`, `server_mux`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+
+from weaverlab.errors import ProtocolError
+from weaverlab.transport.sockets import IOVEC_MAX, drop_sent
+from weaverlab.wire import Connection, Message, Role
+from weaverlab.wire.values import Buffer
+
+# With more than this waiting to be sent, no new work is taken: a caller waits, a server stops reading.
+QUEUED_BYTES_MAX = 4 * 1024 * 1024
+
+
+class Stream:
+    """One socket on one loop. Subclasses define `on_messages`, `on_drained` and `on_lost`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, role: Role, max_frame_bytes: int) -> None:
+        self.connection = Connection(role, max_frame_bytes)
+        self.is_open = True
+        # Counted in bytes since the beginning, so that anybody can tell whether his frame has left.
+        self.bytes_written = 0
+        self.bytes_sent = 0
+        self._loop = loop
+        self._sock = sock
+        self._queue: list[Buffer] = []
+        self._flush_is_scheduled = False
+        self._waits_writable = False
+        loop.add_reader(sock, self._on_readable)
+
+    @property
+    def is_congested(self) -> bool:
+        return self.bytes_written - self.bytes_sent > QUEUED_BYTES_MAX
+
+    def on_messages(self, messages: list[Message]) -> None:
+        """Take what has arrived."""
+        raise NotImplementedError
+
+    def on_drained(self) -> None:
+        """Everything that had been queued has been sent."""
+
+    def on_lost(self, reason: str) -> None:
+        """The connection has ended; `reason` is empty when the peer closed it between two frames."""
+        raise NotImplementedError
+
+    def write(self, head: bytes, rest: Sequence[Buffer], length: int, at_once: bool) -> None:
+        """Send a frame of `length` bytes, now or at the end of this turn of the loop; in the order of the calls."""
+        self.bytes_written += length
+        if at_once and not self._queue and not rest:
+            try:
+                sent = self._sock.send(head)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                self.lose(str(error))
+                return
+            self.bytes_sent += sent
+            if sent == length:
+                return
+            self._queue.append(memoryview(head)[sent:])
+            self._wait_writable()
+            return
+        self._queue.append(head)
+        self._queue += rest
+        if at_once:
+            self.flush()
+        elif not self._flush_is_scheduled:
+            self._flush_is_scheduled = True
+            self._loop.call_soon(self._on_turn_end)
+
+    def flush(self) -> None:
+        """Send what is queued, as far as the peer takes it; the rest follows by itself."""
+        if self._waits_writable or not self.is_open:
+            return
+        queue = self._queue
+        try:
+            while queue:
+                sent = self._sock.sendmsg(queue if len(queue) <= IOVEC_MAX else queue[:IOVEC_MAX])
+                self.bytes_sent += sent
+                if self.bytes_sent == self.bytes_written:
+                    queue.clear()
+                else:
+                    drop_sent(queue, sent)
+        except BlockingIOError:
+            self._wait_writable()
+        except OSError as error:
+            self.lose(str(error))
+        else:
+            self.on_drained()
+
+    def lose(self, reason: str) -> None:
+        """Close the socket and say so, once."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        self.connection.close()
+        self._loop.remove_reader(self._sock)
+        if self._waits_writable:
+            self._loop.remove_writer(self._sock)
+        self._sock.close()
+        self._queue.clear()
+        self.on_lost(reason)
+
+    def pause_reading(self) -> None:
+        self._loop.remove_reader(self._sock)
+
+    def resume_reading(self) -> None:
+        if self.is_open:
+            self._loop.add_reader(self._sock, self._on_readable)
+
+    def _wait_writable(self) -> None:
+        self._waits_writable = True
+        self._loop.add_writer(self._sock, self._on_writable)
+
+    def _on_turn_end(self) -> None:
+        self._flush_is_scheduled = False
+        if self._queue:
+            self.flush()
+
+    def _on_writable(self) -> None:
+        self._waits_writable = False
+        self._loop.remove_writer(self._sock)
+        self.flush()
+
+    def _on_readable(self) -> None:
+        try:
+            count = self._sock.recv_into(self.connection.get_buffer())
+            if count:
+                messages = self.connection.received(count)
+                if messages:
+                    self.on_messages(messages)
+            else:
+                self.lose(self.connection.received_eof())
+        except (BlockingIOError, InterruptedError):
+            return
+        except (OSError, ProtocolError) as error:
+            self.lose(str(error))

@@ -1,0 +1,220 @@
+"""Calls that block their thread: a pool of connections, one call in flight on each. The path of sync methods.
+
+No event loop, future or second thread takes part: a call is one `send` and one `recv`. What an error says about
+execution follows from one fact: a peer cannot execute a frame of which it lacks the end.
+
+    broke when                                        the call is
+    -------------------------------------------------  --------------------------------------
+    connecting; sending (the last byte not accepted)  not executed: another connection is tried
+    waiting, and the peer said GOODBYE                not executed: another connection is tried
+    waiting, anything else                            CallLost or DeadlineExceeded, maybe executed
+
+So a pool outlives a restart of the peer: the sockets it holds refuse the first byte, and a new one is opened.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import weakref
+
+from weaverlab.clock import SystemClock
+from weaverlab.errors import CallLost, DeadlineExceeded, ProtocolError, StoppedError, Unreachable
+from weaverlab.transport.sockets import connect, send_pieces, set_kernel_timeout
+from weaverlab.wire import (
+    MAX_FRAME_BYTES,
+    FrameReader,
+    Kind,
+    Message,
+    Mode,
+    Notice,
+    ReceivedReply,
+    encode_call,
+    encode_value,
+)
+from weaverlab.wire.frames import Pieces
+
+IDLE_MAX = 128  # connections kept for the next call; each holds a thread of the peer, so not without end
+
+# Deadlines differ by microseconds from call to call, and setting a socket's timeout costs as much as a small send.
+# A timeout that is set stays as long as it is right to within this factor, and is never too short.
+TIMEOUT_SLACK = 1.01
+
+
+WAIT_ALL = socket.MSG_WAITALL  # one wake-up for the whole of a large buffer instead of one per 200 KiB
+
+
+class NotTaken(Exception):
+    """The connection had ended, or ended, before the peer could have executed the call."""
+
+
+class SyncPool:
+    """Blocking connections to one address. Use it from any number of threads; after a fork it starts empty."""
+
+    def __init__(self, address: str, secret: bytes, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self.address = address
+        self._secret = secret
+        self._max_frame_bytes = max_frame_bytes
+        self._idle: list[_Link] = []  # last in, first out: the one whose memory is warm. append and pop are atomic
+        self._call_ids = itertools.count(1)
+        self._is_closed = False
+        _pools.add(self)
+
+    def __repr__(self) -> str:
+        return f"SyncPool({self.address!r}, idle={len(self._idle)}{', closed' if self._is_closed else ''})"
+
+    def call(
+        self,
+        method: int,
+        args: object,
+        timeout_s: float,
+        trace: bytes = b"",
+        lineage: bytes = b"",
+        metadata: bytes = b"",
+    ) -> ReceivedReply:
+        """Send one call and wait for its reply, whose `value` is unpickled when it is read.
+
+        Raises:
+            CannotTravel: `args` cannot be pickled or are too large. Nothing was sent.
+            Unreachable: nobody took the call. It was not executed.
+            CallLost: the connection broke while waiting. It may have been executed.
+            DeadlineExceeded: at `timeout_s` (up to 1 % late); says whether it may have been executed.
+            AuthenticationError, ProtocolError: the peer is not of this deployment, or not of this version.
+        """
+        call_id = next(self._call_ids)
+        pieces = encode_call(
+            call_id, method, timeout_s, trace, lineage, metadata, encode_value(args), self._max_frame_bytes
+        )
+        try:
+            link = self._idle.pop()
+        except IndexError:
+            return self._call_on_new_link(call_id, pieces, timeout_s)
+        try:
+            reply = link.exchange(call_id, pieces, timeout_s)
+        except NotTaken:
+            link.close()
+            self._close_idle()  # they are as old as this one, or older
+            return self._call_on_new_link(call_id, pieces, timeout_s)
+        except BaseException:  # KeyboardInterrupt too: the reply may still come, and must not meet the next call
+            link.close()
+            raise
+        self._keep(link)
+        return reply
+
+    def close(self) -> None:
+        """Close all connections; calls in flight end, later ones raise StoppedError."""
+        self._is_closed = True
+        self._close_idle()
+
+    def _call_on_new_link(self, call_id: int, pieces: Pieces, timeout_s: float) -> ReceivedReply:
+        if self._is_closed:
+            raise StoppedError(f"{self.address}: this pool of connections is closed.")
+        started_s = SystemClock.now_s()
+        if timeout_s <= 0:
+            raise DeadlineExceeded(f"{self.address}: the call's time had run out before it was sent")
+        link = _Link(connect(self.address, self._secret, Mode.SYNC, timeout_s), self.address, self._max_frame_bytes)
+        try:
+            reply = link.exchange(call_id, pieces, timeout_s - (SystemClock.now_s() - started_s))
+        except NotTaken as error:
+            link.close()
+            raise Unreachable(f"{self.address}: {error}") from error
+        except BaseException:
+            link.close()
+            raise
+        self._keep(link)
+        return reply
+
+    def _keep(self, link: _Link) -> None:
+        if len(self._idle) >= IDLE_MAX:
+            link.close()
+            return
+        self._idle.append(link)
+        if self._is_closed:  # asked after the append, so that no close() can miss this connection
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            try:
+                self._idle.pop().close()
+            except IndexError:  # another thread took the last one
+                return
+
+
+class _Link:
+    """One connection, used by one call at a time."""
+
+    __slots__ = ("_address", "_reader", "_scratch", "_sock", "_timeout_s")
+
+    def __init__(self, sock: socket.socket, address: str, max_frame_bytes: int) -> None:
+        self._sock = sock
+        self._address = address
+        self._reader = FrameReader(max_frame_bytes)
+        self._scratch = self._reader.get_buffer()
+        self._timeout_s = 0.0  # as set in the kernel
+
+    def exchange(self, call_id: int, pieces: Pieces, timeout_s: float) -> ReceivedReply:
+        """Send, wait, return the reply. After any exception the connection is of no more use."""
+        if not timeout_s <= self._timeout_s <= timeout_s * TIMEOUT_SLACK:
+            self._set_timeout(timeout_s)
+        head, rest = pieces
+        try:
+            sent = 0 if rest else self._sock.send(head)
+            if sent != len(head):
+                send_pieces(self._sock, (head, *rest), sent)
+        except BlockingIOError:
+            raise DeadlineExceeded(f"{self._address}: the peer did not take the call within {timeout_s:g} s") from None
+        except OSError as error:
+            raise NotTaken(f"the connection had ended ({error})") from error
+        try:
+            messages = self._reader.received(self._sock.recv_into(self._scratch))
+            if not messages:
+                messages = self._receive_rest(timeout_s)
+        except BlockingIOError:
+            raise DeadlineExceeded(f"{self._address}: no answer within {timeout_s:g} s", maybe_executed=True) from None
+        except (OSError, EOFError, ProtocolError) as error:
+            raise CallLost(f"{self._address}: {error}", maybe_executed=True) from error
+        reply = messages[0]
+        if type(reply) is ReceivedReply and reply.call_id == call_id:
+            return reply
+        raise self._unexpected(reply)
+
+    def close(self) -> None:
+        self._sock.close()
+
+    def _set_timeout(self, timeout_s: float) -> None:
+        if timeout_s <= 0:
+            raise DeadlineExceeded(f"{self._address}: the call's time had run out before it was sent")
+        self._timeout_s = timeout_s * (1 + TIMEOUT_SLACK) / 2
+        set_kernel_timeout(self._sock, socket.SO_RCVTIMEO, self._timeout_s)
+        set_kernel_timeout(self._sock, socket.SO_SNDTIMEO, self._timeout_s)
+
+    def _receive_rest(self, timeout_s: float) -> list[Message]:
+        """Receive until a frame is complete; for those that do not come with one `recv`."""
+        ends_s = SystemClock.now_s() + timeout_s
+        while True:
+            count = self._sock.recv_into(self._reader.get_buffer(), 0, WAIT_ALL if self._reader.is_filling else 0)
+            if not count:
+                raise EOFError("the peer closed the connection before it answered")
+            messages = self._reader.received(count)
+            if messages:
+                return messages
+            if SystemClock.now_s() > ends_s:
+                raise BlockingIOError
+
+    def _unexpected(self, message: Message) -> Exception:
+        if type(message) is Notice and message.kind == Kind.GOODBYE:
+            return NotTaken("the peer is stopping")
+        return CallLost(f"{self._address}: got a message that answers another call", maybe_executed=True)
+
+
+_pools: weakref.WeakSet[SyncPool] = weakref.WeakSet()
+
+
+def _forget_connections() -> None:
+    """Let a forked child open connections of its own: two processes on one would mix their calls."""
+    for pool in _pools:
+        pool._close_idle()  # closes the child's descriptors only; the parent's connections live on
+
+
+os.register_at_fork(after_in_child=_forget_connections)
