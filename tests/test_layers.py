@@ -29,7 +29,7 @@ RANK = {name: row for row, names in enumerate(LAYERS) for name in names}
 
 LAST_PURE_ROW = 2  # rows 0 to 2: no socket, file, thread, task, process, time or chance
 # tomli is the standard library's tomllib, and typing_extensions (for type checkers only) its typing, for Python 3.10.
-PURE_DEPENDENCIES = {"msgspec", "typing_extensions", "tomli", "tomllib"}  # the last two: new in 3.11, and its twin for 3.10
+PURE_DEPENDENCIES = {"msgspec", "typing_extensions", "tomli", "tomllib"}
 IMPURE = {
     # files
     *("glob", "mmap", "os", "pathlib", "shutil", "sqlite3", "tempfile"),
