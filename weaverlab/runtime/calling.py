@@ -15,8 +15,10 @@ from weaverlab.runtime.control import Control, WeaveletControl
 from weaverlab.runtime.handles import local_handle, remote_handle
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity, Links, RemoteComponent, RemoteMethod
+from weaverlab.stores import EmbeddedStores
 
 CONTROL = build_application([Control]).components[Control.__name__]
+INTERNAL = (Control, EmbeddedStores)  # what WeaverLab itself calls is no part of a request's story
 
 
 def method_table(app: Application) -> tuple[tuple[str, MethodSpec], ...]:
@@ -53,7 +55,8 @@ class Calling:
             return self._remote(caller, spec, self._addresses[callee])
         stats = {m.name: self._metrics.stats(caller.component, callee, m.name, remote=False) for m in spec.methods}
         tracing = LocalTracing(caller, callee_identity, self._recorder, self._links.clock)
-        return local_handle(spec, self._instances[callee], stats, tracing.wrap)
+        traced = _untraced if spec.implementation in INTERNAL else tracing.wrap
+        return local_handle(spec, self._instances[callee], stats, traced)
 
     def control(self, caller: Identity, address: str) -> WeaveletControl:
         """Return a handle to the control component of the weavelet at `address`."""
@@ -70,7 +73,10 @@ class Calling:
             )
             for method in spec.methods
         }
-        remote = RemoteComponent(caller, spec, addresses, self._links, self._recorder, self._call_timeout_s)
+        is_traced = spec.implementation not in INTERNAL
+        remote = RemoteComponent(
+            caller, spec, addresses, self._links, self._recorder, self._call_timeout_s, is_traced
+        )
         return remote_handle(spec, methods, remote.call, remote.call_async)
 
 
@@ -122,3 +128,7 @@ class LocalTracing:
         record = self._recorder.record
         record(Finished(now_s, request, callee.component, callee.replica, callee.region, span, error))
         record(Returned(now_s, request, caller.component, caller.replica, caller.region, span, error))
+
+
+def _untraced(method: MethodSpec, target: Callable[..., Any]) -> Callable[..., Any]:
+    return target

@@ -97,7 +97,9 @@ class RemoteComponent:
         links: Links,
         recorder: Recorder,
         call_timeout_s: float,
+        is_traced: bool,
     ) -> None:
+        """`is_traced` is false for what WeaverLab itself calls: it is no part of a request's story."""
         self._caller = caller
         self._name = spec.name
         self._addresses = addresses
@@ -106,6 +108,7 @@ class RemoteComponent:
         self._clock = links.clock
         self._recorder = recorder
         self._call_timeout_s = call_timeout_s
+        self._is_traced = is_traced
         self._balancer = RoundRobin(int(links.rng.random() * len(addresses)))
         self._backoff = Backoff()
         self._spans = itertools.count(1)
@@ -114,7 +117,7 @@ class RemoteComponent:
         """Call and wait for the answer, blocking the thread for at most the deadline."""
         started_s = self._clock.now_s()
         ends_s = self._ends_s(started_s)
-        span = self._invoked(method) if context.trace.get() else ""
+        span = self._invoked(method) if self._is_traced and context.trace.get() else ""
         lineage = lineage_context.current().pack()
         attempts = 1
         while True:
@@ -132,7 +135,7 @@ class RemoteComponent:
         """The same for a caller on an event loop, which goes on with other tasks meanwhile."""
         started_s = self._clock.now_s()
         ends_s = self._ends_s(started_s)
-        span = self._invoked(method) if context.trace.get() else ""
+        span = self._invoked(method) if self._is_traced and context.trace.get() else ""
         lineage = lineage_context.current().pack()
         attempts = 1
         while True:
@@ -169,7 +172,7 @@ class RemoteComponent:
         """Join the callee's lineage, count the call, and return its value or raise its exception."""
         if reply.lineage:
             lineage_context.join(Lineage.unpack(reply.lineage))
-        method.stats.record(self._clock.now_s() - started_s, reply.ok, len(reply.lineage))
+        method.stats.record(self._clock.now_s() - started_s, reply.ok, lineage_bytes=len(reply.lineage))
         if span:
             self._returned(span, reply)
         if reply.ok:
