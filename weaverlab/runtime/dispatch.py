@@ -100,6 +100,10 @@ class Dispatcher:
         except BaseException as error:
             return self._failed(call, arrived, error)
 
+    def failure(self, call: Call, error: BaseException) -> object:
+        """Return what stands for `error` when the transport could not send a reply, or a call ended with none."""
+        return failures.pack(error, "this weavelet")
+
     def _method(self, call: Call) -> HostedMethod:
         method = self._methods[call.method] if call.method < len(self._methods) else None
         if method is None:
