@@ -11,9 +11,19 @@ import builtins
 import inspect
 import sys
 from collections.abc import Iterator
-from typing import Any, ForwardRef, NoReturn, get_args, get_origin
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, ForwardRef, NoReturn, TypeGuard, get_args, get_origin
 
 from weaverlab.component import registry
+
+
+class Uncached:
+    """Gives generic classes brackets without memory: `typing` would keep replaced classes alive in `Ref[Storage]`."""
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, argument):
+            return GenericAlias(cls, argument)
 
 
 class Unknown:
@@ -42,6 +52,11 @@ class Unknown:
 def own_annotations(cls: type) -> dict[str, object]:
     """Return the annotations written in the body of `cls` itself, as written."""
     return inspect.get_annotations(cls)
+
+
+def is_class(thing: object) -> TypeGuard[type]:
+    """Return whether `thing` is a class, and not `list[int]`, which Python 3.10 takes for one."""
+    return isinstance(thing, type) and get_origin(thing) is None
 
 
 def resolve(annotation: object, owner: type) -> Any:

@@ -37,7 +37,7 @@ class _Builder:
     """Declarations found so far, in the order they were found, and the faults in them."""
 
     def __init__(self, roots: Sequence[object]) -> None:
-        self.roots = [root for root in roots if is_component(root) and isinstance(root, type)]
+        self.roots = [root for root in roots if is_component(root)]
         self.found: dict[type, Declaration] = {}
         self.callees: dict[type, dict[str, type]] = {}
         self.faults: list[str] = []
@@ -46,7 +46,7 @@ class _Builder:
         if not roots:
             self.faults.append("No component to deploy: pass at least one component class, such as your Main.")
         for root in roots:
-            if is_component(root) and isinstance(root, type):
+            if is_component(root):
                 self._read(root)
             else:
                 self.faults.append(_fault_of_root(root))
@@ -140,7 +140,7 @@ def implementations(interface: type, among: Sequence[type]) -> list[type]:
 
 
 def _fault_of_root(root: object) -> str:
-    if isinstance(root, type) and is_interface(root):
+    if is_interface(root):
         names = ", ".join(cls.__name__ for cls in implementations(root, registry.registered()))
         return f"{root.__name__} is an interface; deploy an implementation of it: {names or 'there is none yet'}."
     if is_component(type(root)):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
 from weaverlab.component import registry
-from weaverlab.component.annotations import Unknown, marker_of, own_annotations, parts, resolve, visible_names
+from weaverlab.component.annotations import Unknown, is_class, marker_of, own_annotations, parts, resolve, visible_names
 from weaverlab.component.application import MethodSpec
 from weaverlab.component.declare import (
     FILLED,
@@ -39,6 +39,7 @@ from weaverlab.component.methods import (
 from weaverlab.errors import nearest
 
 _ABSENT = object()
+_MARKERS = ("Ref", "Listener", "Antipode")
 
 
 @dataclass
@@ -82,10 +83,10 @@ def _read_interface(declaration: Declaration) -> None:
             "Derive from Implements[TheInterface] instead."
         )
     interface = interface_of(cls)
-    if isinstance(interface, type) and (interface is cls or is_interface(interface)):
+    if interface is cls or is_interface(interface):
         declaration.interface = interface
     else:
-        name = interface.__name__ if isinstance(interface, type) else interface
+        name = str(getattr(interface, "__name__", interface))
         known = {known.__name__ for known in registry.registered() if is_interface(known)}
         declaration.faults.append(f"{cls.__name__}: Implements[{name}] names no interface.{nearest(name, known)}")
 
@@ -130,7 +131,7 @@ def _read_config(declaration: Declaration) -> None:
     if not issubclass(cls, WithConfig):
         return
     config = resolve(type_argument(cls, WithConfig), cls)
-    if isinstance(config, type) and dataclasses.is_dataclass(config):
+    if is_class(config) and dataclasses.is_dataclass(config):
         declaration.config_class = _newest(config)
         return
     written = config.name if isinstance(config, Unknown) else getattr(config, "__name__", str(config))
@@ -166,8 +167,12 @@ def _read_field(declaration: Declaration, base: type, name: str, meaning: Any, d
     if name in FILLED:
         return  # already a fault
     if isinstance(meaning, Unknown):
-        hint = nearest(meaning.name.rpartition(".")[2], _marker_names(base))
-        if hint:
+        if meaning.name in _MARKERS:
+            declaration.faults.append(
+                f"{where}: {meaning.name!r} is not defined in {base.__module__}. "
+                "Import it at the top, not in a function."
+            )
+        elif hint := nearest(meaning.name.rpartition(".")[2], _MARKERS):
             declaration.faults.append(f"{where}: {meaning.name!r} is not defined.{hint}")
     elif kind == "listener" and (default is _ABSENT or isinstance(default, Listener)):
         declaration.listeners[name] = default.name or name if isinstance(default, Listener) else name
@@ -193,7 +198,7 @@ def _read_field(declaration: Declaration, base: type, name: str, meaning: Any, d
 
 def _read_ref(declaration: Declaration, base: type, name: str, meaning: Any) -> None:
     where = f"{declaration.name}.{name}"
-    if meaning is Ref:
+    if len(get_args(meaning)) != 1:
         declaration.faults.append(f"{where}: Ref needs the component in brackets: `{name}: Ref[SomeInterface]`.")
         return
     target = resolve(get_args(meaning)[0], base)
@@ -227,12 +232,8 @@ def _written(annotation: object) -> str:
         return f"Ref[{_written(get_args(annotation)[0])}]"
     if isinstance(annotation, Unknown):
         return annotation.name
-    shown = annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+    shown = annotation.__name__ if is_class(annotation) else str(annotation)
     return shown.removeprefix("typing.")
-
-
-def _marker_names(base: type) -> set[str]:
-    return {"Ref", "Listener", "Antipode"} & (visible_names(base) | {"Ref", "Listener"})
 
 
 def _authors_bases(cls: type) -> list[type]:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from logging import Logger, LoggerAdapter
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeGuard, TypeVar, get_args, get_origin
 
 from weaverlab.component import registry
-from weaverlab.component.annotations import marker_of, own_annotations, resolve
+from weaverlab.component.annotations import Uncached, is_class, marker_of, own_annotations, resolve
 from weaverlab.errors import DeclarationError
 from weaverlab.types import WeaverInfo
 
@@ -48,7 +48,8 @@ class Deployable:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        registry.register(cls)
+        if cls.__module__ != __name__:
+            registry.register(cls)
 
     if not TYPE_CHECKING:  # a type checker that sees __getattr__ would accept any misspelt attribute
 
@@ -57,7 +58,7 @@ class Deployable:
             raise AttributeError(_why_absent(type(self), name), name=name, obj=self)
 
 
-class Implements(Deployable, Generic[I]):
+class Implements(Uncached, Deployable, Generic[I]):
     """Base of an implementation: `class PostStorageEU(Implements[PostStorage])`.
 
     Derive from the interface too (`class PostStorageEU(Implements[PostStorage], PostStorage)`) and type checkers reject
@@ -82,7 +83,7 @@ class Main(Deployable):
     """
 
 
-class WithConfig(Generic[C]):
+class WithConfig(Uncached, Generic[C]):
     """Adds `self.config`, an instance of dataclass `C` filled from the section of weaver.toml named like the component.
 
     `C` may have a method `validate()` that raises ValueError.
@@ -126,14 +127,14 @@ def fill(
         object.__setattr__(instance, name, value)  # an author's own __setattr__ has no say in this
 
 
-def is_interface(cls: object) -> bool:
+def is_interface(cls: object) -> TypeGuard[type]:
     """Return whether `cls` is an author's interface (an implementation that also derives from one is not)."""
-    return isinstance(cls, type) and issubclass(cls, Interface) and cls is not Interface and not _is_deployable(cls)
+    return is_class(cls) and issubclass(cls, Interface) and cls is not Interface and not _is_deployable(cls)
 
 
-def is_component(cls: object) -> bool:
+def is_component(cls: object) -> TypeGuard[type]:
     """Return whether `cls` is an author's component."""
-    return isinstance(cls, type) and _is_deployable(cls) and cls not in FRAMEWORK
+    return is_class(cls) and _is_deployable(cls) and cls not in FRAMEWORK
 
 
 def extends(interface: type, wanted: type) -> bool:
@@ -150,7 +151,7 @@ def interface_of(cls: type) -> type | str:
         interface = resolve(written, cls)
     except Exception:  # the component's own fault when it is deployed, and no other component's
         return str(getattr(written, "__forward_arg__", written))
-    return registry.current(interface) if isinstance(interface, type) else getattr(interface, "name", str(interface))
+    return registry.current(interface) if is_class(interface) else getattr(interface, "name", str(interface))
 
 
 def type_argument(cls: type, base: type) -> object:
@@ -158,7 +159,8 @@ def type_argument(cls: type, base: type) -> object:
     for ancestor in cls.__mro__:
         for written in ancestor.__dict__.get("__orig_bases__", ()):
             if get_origin(written) is base:
-                return get_args(written)[0]
+                arguments = get_args(written)
+                return arguments[0] if len(arguments) == 1 else arguments
     return None
 
 
@@ -171,7 +173,7 @@ def _fault_of_interface(cls: type) -> str | None:
     example = f"Write `class {cls.__name__}(Implements[SomeInterface])`."
     if declared is None:
         return f"{cls.__name__}: derives from Implements, which needs the interface in brackets. {example}"
-    if isinstance(declared, type) and not is_interface(declared):
+    if is_class(declared) and not is_interface(declared):
         return (
             f"{cls.__name__}: Implements[{declared.__name__}], but {declared.__name__} is not an interface, that is, "
             f"a class derived from weaverlab.Interface. {example}"
@@ -198,4 +200,6 @@ def _is_marked(name: str, base: type) -> bool:
         return False
 
 
-FRAMEWORK: frozenset[type] = frozenset((Interface, Deployable, Implements, Component, Main, WithConfig, object))
+FRAMEWORK: frozenset[type] = frozenset(
+    (Uncached, Interface, Deployable, Implements, Component, Main, WithConfig, object)
+)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
+from weaverlab.component.annotations import Uncached
 from weaverlab.errors import WeaverError
 
 T = TypeVar("T")
 
 
-class Ref(Generic[T]):
+class Ref(Uncached, Generic[T]):
     """A field that holds a handle to another component: `storage: Ref[PostStorage]`.
 
     Call the handle as if it were the component; whether the call stays in this process or crosses to another one is

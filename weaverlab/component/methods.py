@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from functools import cached_property
 from typing import Any, Generic, get_origin
 
-from weaverlab.component.annotations import own_annotations, resolve
+from weaverlab.component.annotations import marker_of, own_annotations, resolve
 from weaverlab.component.application import MethodSpec
 from weaverlab.component.declare import FILLED, FRAMEWORK, is_component, is_interface
 from weaverlab.errors import nearest
@@ -37,7 +37,7 @@ def interface_methods(interface: type) -> tuple[dict[str, Method], list[str]]:
                     f"{where}: is a {type(member).__name__}, but callers can only use plain methods, `def` or "
                     f"`async def` with `self`. Make it one{', or call it `_' + name + '`' if owns else ''}."
                 )
-        elif callable(member) and not isinstance(member, type):
+        elif callable(member) and not isinstance(member, type) and not marker_of(member):
             methods[name] = member
             faults += _faults_of_shape(where, member, owner)
     if not owns:

@@ -17,7 +17,7 @@ import typing
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
-from weaverlab.component.annotations import own_annotations, resolve
+from weaverlab.component.annotations import is_class, own_annotations, resolve
 
 _BY_MODULE = {
     "_asyncio": "bound to an event loop",
@@ -109,7 +109,7 @@ def _obstacle(thing: Any) -> str:
         return _BY_MODULE.get(_module(thing), "")
     if thing in _BY_CLASS:  # exactly: a class of the author's that derives from Iterator may well be sent
         return _BY_CLASS[thing]
-    if not isinstance(thing, type) or issubclass(thing, _TRAVELS):
+    if not is_class(thing) or issubclass(thing, _TRAVELS):
         return ""
     for base in thing.__mro__:
         if _says_how(base):
@@ -141,7 +141,7 @@ def _module(thing: Any) -> str:
 
 
 def _shown(annotation: Any) -> str:
-    if (isinstance(annotation, type) and not get_args(annotation)) or inspect.isroutine(annotation):
+    if is_class(annotation) or inspect.isroutine(annotation):
         name = f"{annotation.__module__}.{annotation.__qualname__}"
         return _PUBLIC_NAMES.get(name, name).removeprefix("builtins.").removeprefix("_")
     return str(annotation).replace("typing.", "")
