@@ -43,8 +43,7 @@ def block_mode() -> Mode | None:
     return _block_mode.get()
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What a barrier has to do: the dependencies to wait for, by store, and the stores it leaves out."""
 
     waits: Mapping[str, tuple[Dependency, ...]]
@@ -90,8 +89,7 @@ class Missing(NamedTuple):
         return f"{self.dependency} missing (applied {self.applied}, {self.behind} behind)"
 
 
-@dataclass(frozen=True)
-class StoreReport:
+class StoreReport(NamedTuple):
     """What one store's part in a barrier was."""
 
     store: str

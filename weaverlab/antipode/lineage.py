@@ -77,10 +77,10 @@ class Lineage:
 
     def add(self, dependency: Dependency) -> Lineage:
         """Return this lineage with `dependency`; `self` when it is covered already."""
+        packing.check((dependency,))
         store, scope, version = dependency
         if self._versions.get((store, scope), -1) >= version:
             return self
-        packing.check((dependency,))
         return _of({**self._versions, (store, scope): version})
 
     def merge(self, other: Lineage) -> Lineage:

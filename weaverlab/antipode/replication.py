@@ -1,8 +1,8 @@
-"""One store's replication between regions: a log per origin, carried to every other region over a lagging link.
+r"""One store's replication between regions: a log per origin, carried to every other region over a lagging link.
 
-    eu  --- 1 ---- 2 ---------- 4 --->  (log of origin eu)
-              \      \            \           each link is first in, first out
-    us  ------ 1 ---- 2 -- 3 ------ 4 -->     a region applies each log in order
+    log of eu      1 ------ 2 ------------- 4 --->
+                    \        \               \         one link to each other region: first in, first out
+    applied in us    1        2     3         4        3 was written in us, so it is visible there at once
 
 Positions come from one counter per store, so they also order writes of different origins: the last writer wins
 by position, whatever arrives first. All arrival times are known when a write is made, which is why nothing
