@@ -1,0 +1,250 @@
+"""AutoMarshal: records that may cross the wire, and fields that may not."""
+
+import asyncio
+import collections.abc
+import contextvars
+import datetime
+import enum
+import io
+import pickle
+import queue
+import re
+import socket
+import threading
+import types
+import typing
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import FrozenInstanceError, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, Optional, TypeVar
+
+import pytest
+
+from weaverlab.component import AutoMarshal
+from weaverlab.errors import DeclarationError
+
+T = TypeVar("T")
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Place(NamedTuple):
+    x: int
+    y: int
+
+
+class Author(AutoMarshal, frozen=True, order=True):
+    name: str
+    born: datetime.date | None = None
+
+
+class Post(AutoMarshal):
+    id: str
+    author: Author
+    colour: Colour = Colour.RED
+    place: Place | None = None
+    replies: list["Post"] = field(default_factory=list)
+    parent: Optional["Post"] = None
+    kind: Literal["short", "long"] = "short"
+    tags: Annotated[frozenset[str], "unordered"] = frozenset()
+    numbers: tuple[int, ...] = ()
+    anything: Any = None
+    lines: Iterable[str] = ()
+    pattern: re.Pattern[str] | None = None
+    path: Path = Path(".")
+    error: Exception | None = None
+    family: socket.AddressFamily = socket.AF_INET
+    buffer: io.BytesIO | None = None
+    record_type: type[Author] = Author
+    later: "Later | None" = None  # noqa: F821 - a cell may define it later
+    lock: ClassVar[Any] = threading.Lock()
+
+
+class Box(AutoMarshal, Generic[T]):
+    item: T
+
+
+def rejected(annotation: object) -> str:
+    """Return the fault of a record `Bad` whose one field `it` is so annotated."""
+    with pytest.raises(DeclarationError) as caught:
+        type("Bad", (AutoMarshal,), {"__annotations__": {"it": annotation}, "__module__": __name__})
+    return str(caught.value)
+
+
+def test_a_record_is_a_dataclass():
+    post = Post("1", Author("ann"), replies=[Post("2", Author("bob"))])
+
+    assert post == Post("1", Author("ann"), replies=[Post("2", Author("bob"))])
+    assert repr(Box(3)) == "Box(item=3)"
+
+
+def test_options_of_dataclass_are_keywords_of_the_class():
+    assert Author("ann") < Author("bob")
+    with pytest.raises(FrozenInstanceError):
+        Author("ann").name = "bob"
+
+
+def test_a_record_is_pickled_by_plain_pickle():
+    post = Post("1", Author("ann"), replies=[Post("2", Author("bob"))])
+
+    assert pickle.loads(pickle.dumps(post, protocol=5)) == post
+    assert pickle.loads(pickle.dumps(Box(post), protocol=5)) == Box(post)
+
+
+def test_a_record_may_derive_from_a_record():
+    class Signed(Author, frozen=True):
+        key: bytes = b""
+
+    assert Signed("ann", None, b"k").key == b"k"
+
+
+def test_keywords_that_dataclass_does_not_know_go_to_the_other_bases():
+    class Tagged:
+        def __init_subclass__(cls, tag: str, **options: Any) -> None:
+            super().__init_subclass__(**options)
+            cls.tag = tag
+
+    class Tweet(AutoMarshal, Tagged, tag="t", frozen=True):
+        text: str
+
+    assert (Tweet.tag, Tweet("a").text) == ("t", "a")
+
+
+def test_slots_would_make_another_class():
+    with pytest.raises(DeclarationError, match="Bad: slots=True would make another class of it"):
+
+        class Bad(AutoMarshal, slots=True): ...
+
+
+@pytest.mark.parametrize(
+    ("annotation", "shown", "what"),
+    [
+        (Callable[[int], str], "collections.abc.Callable[[int], str]", "a function"),
+        (typing.Callable, "Callable", "a function"),
+        (types.FunctionType, "function", "a function"),
+        (threading.Lock, "threading.Lock", "a lock"),
+        (threading.RLock, "threading.RLock", "a lock or a thread"),
+        (threading.Thread, "threading.Thread", "a lock or a thread"),
+        (queue.Queue, "queue.Queue", "a queue between threads"),
+        (Iterator[int], "collections.abc.Iterator[int]", "an iterator"),
+        (Generator, "collections.abc.Generator", "a generator"),
+        (collections.abc.AsyncIterator, "collections.abc.AsyncIterator", "an iterator"),
+        (io.BufferedReader, "io.BufferedReader", "an open file"),
+        (typing.TextIO, "typing.TextIO", "an open file"),
+        (typing.IO[str], "IO[str]", "an open file"),
+        (socket.socket, "socket.socket", "a socket"),
+        (types.ModuleType, "module", "a module"),
+        (asyncio.Future, "asyncio.Future", "bound to an event loop"),
+        (contextvars.ContextVar, "contextvars.ContextVar", "a context variable"),
+        (memoryview, "memoryview", "a view of another object's memory"),
+    ],
+)
+def test_a_field_that_cannot_travel_is_rejected_when_the_class_is_defined(annotation, shown, what):
+    assert rejected(annotation) == (
+        f"Bad.it: {shown} is {what} and cannot be sent to another process. "
+        "Keep what it is made from (a name, a path, an address) and make it where it is used."
+    )
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        list[socket.socket],
+        dict[str, list[socket.socket]],
+        socket.socket | None,
+        Optional["socket.socket"],
+        "list[socket.socket]",
+        Annotated[socket.socket, "x"],
+        tuple[socket.socket, ...],
+        Box[socket.socket],
+    ],
+)
+def test_containers_unions_strings_and_generics_hide_nothing(annotation):
+    assert rejected(annotation).startswith("Bad.it: socket.socket is a socket and cannot be sent")
+
+
+@dataclass
+class Picture:
+    file: io.BufferedReader
+
+
+@dataclass
+class Person:
+    avatar: Picture
+    friends: "list[Person]"
+
+
+class Row(NamedTuple):
+    person: Person
+
+
+class Entry(typing.TypedDict):
+    row: Row
+
+
+@dataclass(frozen=True)
+class Slotted:
+    __slots__ = ("it",)
+    it: threading.Lock
+
+
+@pytest.mark.parametrize(
+    ("annotation", "path"),
+    [
+        (Person, "Bad.it.avatar.file"),
+        (list[Row], "Bad.it.person.avatar.file"),
+        (Entry, "Bad.it.row.person.avatar.file"),
+        (Box[Person], "Bad.it.avatar.file"),
+        (Slotted, "Bad.it.it"),
+    ],
+)
+def test_records_inside_are_searched_and_the_path_is_shown(annotation, path):
+    assert rejected(annotation).startswith(f"{path}: ")
+
+
+def test_all_faults_of_a_record_are_reported_together():
+    with pytest.raises(DeclarationError) as caught:
+
+        class Bad(AutoMarshal):
+            one: threading.Event
+            fine: int
+            two: socket.socket
+
+    assert [fault.split(":")[0] for fault in caught.value.faults] == ["Bad.one", "Bad.two"]
+
+
+def test_a_class_that_says_how_it_is_pickled_is_trusted():
+    class Handle(threading.Thread):
+        def __reduce__(self):
+            return Handle, ()
+
+    class Fine(AutoMarshal):
+        handle: Handle
+
+    @dataclass
+    class Person:
+        lock: threading.Lock
+
+        def __getstate__(self):
+            return {}
+
+    class AlsoFine(AutoMarshal):
+        person: Person
+
+    assert Fine and AlsoFine
+
+
+def test_an_authors_own_iterator_may_be_sent():
+    class Countdown(Iterator):
+        def __next__(self): ...
+
+    class Fine(AutoMarshal):
+        it: Countdown
+
+    assert Fine
+
+
+def test_an_annotation_that_cannot_be_evaluated_is_shown():
+    assert rejected("3 + None").startswith("Bad.it: annotation '3 + None' is wrong: TypeError(")
