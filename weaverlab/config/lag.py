@@ -23,13 +23,12 @@ def read_links(value: object, regions: Sequence[str], note: Note) -> dict[tuple[
     """Return the lag of every ordered pair of different `regions`; `note` takes (key path, fault)."""
     links = dict.fromkeys(permutations(regions, 2), Lag())
     if not isinstance(value, Mapping) or (value and set(value) <= set(_PARAMETERS)):
-        lag = _read_lag(value, "lag_ms", note)
-        return dict.fromkeys(links, lag)
+        return dict.fromkeys(links, _read_lag(value, "lag_ms", note))
     for key, written in value.items():
         path = f"lag_ms.{key!r}"
         link = _read_link(key, regions, path, note)
-        lag = _read_lag(written, path, note)
-        if link:
+        lag = _read_lag(written, path, note) if "->" in key else None  # what is no link at all has one fault, not two
+        if link and lag:
             links[link] = lag
     return links
 
