@@ -1,6 +1,6 @@
 """The call graph of a snapshot as a drawing: components by region, replicas, stores, listeners, what was called.
 
-The text and Mermaid forms are in `callgraph_text.py`, the placing of boxes in `layered.py`.
+The text and Mermaid forms are in `callgraph_words.py`, the placing of boxes in `layered.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from weaverlab.observe.callgraph_text import (
+from weaverlab.observe.callgraph_words import (
     callgraph_text,
     edge_hover,
     edge_label,
@@ -40,7 +40,8 @@ from weaverlab.observe.snapshot import EdgeStats, Snapshot
 from weaverlab.observe.units import shorten
 
 _MARGIN, _HEADER, _FOOTER = 16.0, 58.0, 40.0
-_BAND_LABEL = 64.0  # room at the left for the names of the regions
+_WIDTH_MIN = 640.0  # the legend's
+_REGION_LENGTH_MAX = 14
 _NODE_HEIGHT, _STORE_HEIGHT, _OUTSIDE_HEIGHT = 50.0, 46.0, 30.0
 _LENS = 6.0  # half the height of a cylinder's lid
 _NAME_LENGTH_MAX = 28
@@ -127,12 +128,13 @@ class _Painter:
         self.colours = region_colours(self.graph.regions)
         self.canvas = Canvas()
         self.has_regions = any(self.graph.regions)
-        self.left = _MARGIN + (_BAND_LABEL if self.has_regions else _MARGIN)
+        names = [text_width(shorten(region, _REGION_LENGTH_MAX), 12, bold=True) for region in self.graph.regions]
+        self.left = 2 * _MARGIN + max(names, default=0.0) + (16 if self.has_regions else 0)
         self.taken = [self._moved(box) for box in self.layout.boxes.values()]  # no label may go there
 
     def drawing(self) -> Drawing:
         bulge = self._link_room()
-        width = max(self.left + self.layout.width + bulge + 2 * _MARGIN, 560.0)
+        width = max(self.left + self.layout.width + bulge + 2 * _MARGIN, _WIDTH_MIN)
         height = _HEADER + self.layout.height + _FOOTER
         self._paint_header()
         self._paint_bands(width)
@@ -161,7 +163,7 @@ class _Painter:
             tint, strong = self.colours[region]
             y = band.y + _HEADER
             self.canvas.rect(_MARGIN, y + 3, width - 2 * _MARGIN, band.height - 6, radius=8, fill=tint)
-            name = shorten(region, 10) if region else ""
+            name = shorten(region, _REGION_LENGTH_MAX)
             self.canvas.text(
                 _MARGIN + 10, y + 22, name, size=12, bold=True, fill=strong, hover=f"region {region}" if region else ""
             )
@@ -178,8 +180,9 @@ class _Painter:
             self._paint_curve(points, colour, hover, **style)
             if stats:
                 text = _label(stats)
-                middle = (points[0][0] + points[1][0]) / 2
-                place = self._free_place(text, points[0], (middle, points[0][1]), (middle, points[1][1]), points[1])
+                (x1, y1), (x2, y2) = points[1:3]  # the first gap
+                middle = (x1 + x2) / 2
+                place = self._free_place(text, (x1, y1), (middle, y1), (middle, y2), (x2, y2))
                 labels.append((*place, text, RED if stats.errors else INK, hover))
         return labels
 
@@ -190,14 +193,14 @@ class _Painter:
             self._paint_curve(self._points(edge), self.colours[region][1], hover, dash=[6, 3], stroke_width=1.3)
 
     def _paint_curve(self, points: Sequence[Point], colour: str, hover: str, **style: object) -> None:
-        commands: list[tuple[object, ...]] = [("M", *points[0])]
-        for (x1, y1), (x2, y2) in pairwise(points):
+        tip_x, tip_y = points[-1]
+        shaft = [*points[:-1], (tip_x - 6, tip_y)]  # it ends inside the head, which stays sharp
+        commands: list[tuple[object, ...]] = [("M", *shaft[0])]
+        for (x1, y1), (x2, y2) in pairwise(shaft):
             middle = (x1 + x2) / 2
-            commands.append(("C", middle, y1, middle, y2, x2, y2))
-        end_x, end_y = points[-1]
-        commands[-1] = (*commands[-1][:-2], end_x - 6, end_y)
+            commands.append(("L", x2, y2) if y1 == y2 else ("C", middle, y1, middle, y2, x2, y2))
         self.canvas.path(commands, stroke=colour, hover=hover, **style)
-        self.canvas.arrow_head((end_x, end_y), 0.0, colour, size=8)
+        self.canvas.arrow_head(points[-1], 0.0, colour, size=8)
 
     def _points(self, edge: Edge) -> list[Point]:
         route = self.layout.routes[edge.source, edge.target]

@@ -44,7 +44,11 @@ class Edge:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything went. A route starts and ends at box sides; between two points it may curve."""
+    """Where everything went.
+
+    A route starts and ends at the sides of boxes. Between its points 1 and 2, 3 and 4, ... it crosses a gap
+    between columns and may curve; the other pieces are level.
+    """
 
     boxes: dict[str, Box]
     routes: dict[tuple[str, str], tuple[Point, ...]]
@@ -65,11 +69,10 @@ def layered(nodes: Sequence[Node], edges: Sequence[Edge], bands: Sequence[str]) 
         )
         for name, layer in graph.layer.items()
     }
-    routes = {(e.source, e.target): _route(graph, boxes, xs, widths, e) for e in edges}
-    spread = _spread_ports(boxes, routes)
+    routes = _routes(graph, boxes, xs, widths)
     named = {node.name: boxes[node.name] for node in nodes}
     band_boxes = {band: Box(0.0, top, total_width, height) for band, (top, height) in rows.bands.items()}
-    return Layout(named, spread, band_boxes, total_width, rows.total)
+    return Layout(named, routes, band_boxes, total_width, rows.total)
 
 
 class _Graph:
@@ -178,31 +181,34 @@ def _placed_horizontally(
     return xs, widths, at - (gaps[-1] if gaps else 0.0)
 
 
-def _route(
-    graph: _Graph, boxes: Mapping[str, Box], xs: Sequence[float], widths: Sequence[float], edge: Edge
-) -> tuple[Point, ...]:
-    """Return the points of an edge: out at the right side, straight through every slot, in at the left side."""
-    source, target = boxes[edge.source], boxes[edge.target]
-    points: list[Point] = [(source.x + source.width, source.y + source.height / 2)]
-    for slot in graph.chains[edge.source, edge.target][1:-1]:
-        left, width = xs[graph.layer[slot]], widths[graph.layer[slot]]
-        y = boxes[slot].y + _PASS_HEIGHT / 2
-        points += [(left, y), (left + width, y)]
-    return (*points, (target.x, target.y + target.height / 2))
+def _ports(graph: _Graph, boxes: Mapping[str, Box], end: int) -> dict[tuple[str, str], float]:
+    """Return where each edge touches its source (`end` 0) or target (`end` 1), as y.
+
+    Edges that share a side get places of their own on it, in the order of what they come from or lead to.
+    """
+    sides: dict[str, list[tuple[float, tuple[str, str]]]] = {}
+    for key, chain in graph.chains.items():
+        beside = boxes[chain[-2] if end else chain[1]]
+        sides.setdefault(key[end], []).append((beside.y + beside.height / 2, key))
+    return {
+        key: boxes[name].y + boxes[name].height * (i + 1) / (len(edges) + 1)
+        for name, edges in sides.items()
+        for i, (_, key) in enumerate(sorted(edges))
+    }
 
 
-def _spread_ports(
-    boxes: Mapping[str, Box], routes: Mapping[tuple[str, str], tuple[Point, ...]]
+def _routes(
+    graph: _Graph, boxes: Mapping[str, Box], xs: Sequence[float], widths: Sequence[float]
 ) -> dict[tuple[str, str], tuple[Point, ...]]:
-    """Give edges that share a side of a box places of their own on it, in the order of where they come from."""
-    spread = {key: list(points) for key, points in routes.items()}
-    for end, beside, owner in ((0, 1, 0), (-1, -2, 1)):
-        sides: dict[str, list[tuple[str, str]]] = {}
-        for key in routes:
-            sides.setdefault(key[owner], []).append(key)
-        for name, keys in sides.items():
-            box = boxes[name]
-            for i, key in enumerate(sorted(keys, key=lambda key: (routes[key][beside][1], key))):
-                share = (i + 1) / (len(keys) + 1)
-                spread[key][end] = (spread[key][end][0], box.y + box.height * share)
-    return {key: tuple(points) for key, points in spread.items()}
+    """Return the points of each edge: level inside every column, so that it can only curve in the gaps between them."""
+    leaving, arriving = _ports(graph, boxes, 0), _ports(graph, boxes, 1)
+    routes: dict[tuple[str, str], tuple[Point, ...]] = {}
+    for key, chain in graph.chains.items():
+        source, target = boxes[key[0]], boxes[key[1]]
+        first, last = graph.layer[key[0]], graph.layer[key[1]]
+        points = [(source.x + source.width, leaving[key]), (xs[first] + widths[first], leaving[key])]
+        for slot in chain[1:-1]:
+            left, y = xs[graph.layer[slot]], boxes[slot].y + _PASS_HEIGHT / 2
+            points += [(left, y), (left + widths[graph.layer[slot]], y)]
+        routes[key] = (*points, (xs[last], arriving[key]), (target.x, arriving[key]))
+    return routes

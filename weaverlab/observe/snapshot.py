@@ -103,9 +103,11 @@ class Snapshot:
         return tuple(_edge_stats(*key, counts) for key, counts in sorted(groups.items()))
 
     def edge_calls(self) -> dict[tuple[str, str], EdgeStats]:
-        """Return what was called over each (caller, callee), all methods together, sorted."""
+        """Return what was called at least once over each (caller, callee), all methods together, sorted."""
         groups: dict[tuple[str, str], list[MethodCounts]] = {}
         for one in self.counts:
+            if not one.calls:
+                continue
             groups.setdefault((one.key.caller, one.key.component), []).append(one)
         return {key: _edge_stats(*key, "*", counts) for key, counts in sorted(groups.items())}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,10 +54,11 @@ class Picture:
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str | bytes]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return still_bundle(self.source())
 
 
-def still_bundle(drawing: Drawing) -> dict[str, str | bytes]:
+def still_bundle(drawing: Drawing) -> dict[str, str]:
     """Return `drawing` under the three MIME types that every notebook, converter and hosting site understands."""
-    return {"image/svg+xml": to_svg(drawing), "image/png": to_png(drawing), "text/plain": drawing["text"]}
+    png = base64.b64encode(to_png(drawing)).decode()  # as the notebook format wants binary data
+    return {"image/svg+xml": to_svg(drawing), "image/png": png, "text/plain": drawing["text"]}
