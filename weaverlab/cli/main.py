@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 import click
 
@@ -126,7 +127,7 @@ def version() -> None:
     click.echo(WEAVERLAB_VERSION)
 
 
-def _deploy(config: Path, deployer: str) -> None:
+def _deploy(config: Path, deployer: Literal["single", "multi"]) -> None:
     from weaverlab import deployers
 
     settings = deployers.load_config(config)

@@ -1,8 +1,8 @@
 """Where components run: in this process, or in processes of this machine that are watched and restarted."""
 
 from weaverlab.deployers.appfile import load_main
-from weaverlab.deployers.deploy import deploy, load_config, run
 from weaverlab.deployers.deployment import Deployment
+from weaverlab.deployers.launch import deploy, load_config, run
 from weaverlab.deployers.output import format_entry
 
 __all__ = ["Deployment", "deploy", "format_entry", "load_config", "load_main", "run"]

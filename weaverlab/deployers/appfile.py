@@ -27,7 +27,9 @@ def load_main(path: str | PathLike[str]) -> type:
         sys.path.insert(0, str(file.parent))
     module = importlib.import_module(file.stem)
     if module.__file__ is None or Path(module.__file__).resolve() != file:
-        raise DeclarationError([f"{path}: its name hides the module {module.__file__ or file.stem!r}. Rename the file."])
+        raise DeclarationError(
+            [f"{path}: its name hides the module {module.__file__ or file.stem!r}. Rename the file."]
+        )
     mains = [
         value
         for value in vars(module).values()

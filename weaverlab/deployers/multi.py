@@ -104,9 +104,7 @@ class Multi:
 
     def _start_process(self, placement: Placement) -> WeaveletProcess:
         process = start_process(placement.replica, self._plan.config.multi.start_method)
-        process.send(
-            Bootstrap(WEAVERLAB_VERSION, placement, os.getcwd(), dict(os.environ), self._code, self._roots)
-        )
+        process.send(Bootstrap(WEAVERLAB_VERSION, placement, os.getcwd(), dict(os.environ), self._code, self._roots))
         return process
 
     def _stop_weavelets(self, replicas: tuple[str, ...], drain_s: float) -> None:
@@ -130,7 +128,7 @@ class Multi:
     def _failed(self, error: DeployError) -> None:
         if self.state == "running":
             self.state = "failed"
-        self.door.stop(0.0)
+        self.door.stop(0.0, f"its deployment has failed: {error}")
 
     def _control(self, replica: str) -> WeaveletControl:
         return self.door.control(DEPLOYER, self._supervisor.replicas[replica].placement.address)

@@ -7,8 +7,7 @@ import tempfile
 from collections.abc import Mapping
 
 from weaverlab.clock import secret_bytes
-from weaverlab.deployers.plan import Group, Plan
-from weaverlab.errors import DeployError
+from weaverlab.deployers.plan import Plan
 from weaverlab.runtime.placement import Placement
 
 SECRET_BYTES = 32
@@ -19,7 +18,9 @@ def socket_directory() -> str:
     return tempfile.mkdtemp(prefix="weaverlab-", dir=os.environ.get("XDG_RUNTIME_DIR") or None)
 
 
-def place(plan: Plan, deployment_id: str, version: str, directory: str, listeners: Mapping[str, str]) -> dict[str, Placement]:
+def place(
+    plan: Plan, deployment_id: str, version: str, directory: str, listeners: Mapping[str, str]
+) -> dict[str, Placement]:
     """Return the placement of every weavelet by replica id, plus that of the door, under the id `""`.
 
     Every weavelet has its socket in `directory`; its address stays the same when it is restarted.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from weaverlab.component import Application, ComponentSpec, build_application
 from weaverlab.config import Config, faults_of_names, section
@@ -64,7 +65,7 @@ def make_plan(
     if any(_is_embedded(config, agent) for spec in app.components.values() for agent in spec.agents.values()):
         app = build_application([EmbeddedStores, *(spec.implementation for spec in app.components.values())])
     faults = _faults_of_config(app, config)
-    counts = _replicas(app, {**config.multi.replicas, **(replicas or {})}, faults)
+    counts = _replicas(app, config.multi.replicas, faults) | _replicas(app, replicas or {}, faults)
     together = _together(app, [*config.multi.colocate, *(colocate or ())], faults)
     groups = _groups(app, counts, together, faults)
     if faults:
@@ -102,9 +103,9 @@ def _faults_of_agents(spec: ComponentSpec, config: Config) -> list[str]:
     ]
 
 
-def _replicas(app: Application, wanted: Mapping[str | type, int], faults: list[str]) -> dict[str, int]:
+def _replicas(app: Application, wanted: Mapping[Any, int], faults: list[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for key, count in wanted.items():
+    for key, count in wanted.items():  # a key is a class or a name
         name = _resolve(app, key, "replicas", faults)
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             faults.append(f"replicas of {name or key}: {count!r}; expected a whole number from 1.")
@@ -123,7 +124,9 @@ def _together(app: Application, wanted: Iterable[Iterable[str | type]], faults: 
     return sets
 
 
-def _groups(app: Application, counts: Mapping[str, int], together: list[set[str]], faults: list[str]) -> tuple[Group, ...]:
+def _groups(
+    app: Application, counts: Mapping[str, int], together: list[set[str]], faults: list[str]
+) -> tuple[Group, ...]:
     groups: list[Group] = []
     placed: set[str] = set()
     for name in app.components:
@@ -148,5 +151,3 @@ def _resolve(app: Application, key: str | type, where: str, faults: list[str]) -
     except DeclarationError as error:
         faults += [f"{where}: {fault}" for fault in error.faults]
         return None
-
-

@@ -235,12 +235,15 @@ class Supervisor:
         if not self._was_ready:
             return f"{who} before it was ready.\n{reason}"
         if self._irreplaceable in replica.placement.hosted:
-            return f"{who}, and with it the data of the embedded stores. Deploy again to start with empty ones.\n{reason}"
+            return f"{who}: the data of the embedded stores is lost. Deploy again to start with empty ones.\n{reason}"
         now_s = self._clock.now_s()
         was_stable = replica.ready_at_s and now_s - replica.ready_at_s >= STABLE_S
         replica.failures_in_a_row = 1 if was_stable else replica.failures_in_a_row + 1
         if replica.failures_in_a_row > self._restarts_max:
-            return f"{who}, for the {replica.failures_in_a_row}th time in a row; restarts_max = {self._restarts_max}.\n{reason}"
+            return (
+                f"{who}; that was {replica.failures_in_a_row} times in a row, and restarts_max = {self._restarts_max}."
+                f"\n{reason}"
+            )
         replica.ready_at_s = 0.0
         replica.restart_at_s = now_s + RESTART_BACKOFF.pause_s(replica.failures_in_a_row, self._rng)
         return None

@@ -74,9 +74,7 @@ class Calling:
             for method in spec.methods
         }
         is_traced = spec.implementation not in INTERNAL
-        remote = RemoteComponent(
-            caller, spec, addresses, self._links, self._recorder, self._call_timeout_s, is_traced
-        )
+        remote = RemoteComponent(caller, spec, addresses, self._links, self._recorder, self._call_timeout_s, is_traced)
         return remote_handle(spec, methods, remote.call, remote.call_async)
 
 

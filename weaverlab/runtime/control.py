@@ -31,9 +31,17 @@ class StopRequest:
 class WeaveletControl(Interface):
     """The deployer's side of a weavelet."""
 
-    def stop(self, drain_s: float) -> None: ...
-    def counts(self) -> tuple[MethodCounts, ...]: ...
-    def events(self) -> tuple[Event, ...]: ...
+    def stop(self, drain_s: float) -> None:
+        """Stop in order, giving calls in flight `drain_s` seconds; returns at once."""
+        raise NotImplementedError
+
+    def counts(self) -> tuple[MethodCounts, ...]:
+        """Return what the components there have called."""
+        raise NotImplementedError
+
+    def events(self) -> tuple[Event, ...]:
+        """Return the newest events of traced requests."""
+        raise NotImplementedError
 
 
 class Control(Implements[WeaveletControl]):

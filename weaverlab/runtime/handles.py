@@ -33,10 +33,16 @@ _REMOTE = """
 """
 
 
+# The kinds of parameters that are not plainly positional.
+_REST: Any = inspect.Parameter.VAR_POSITIONAL
+_NAMED: Any = inspect.Parameter.KEYWORD_ONLY
+_NAMED_REST: Any = inspect.Parameter.VAR_KEYWORD
+
+
 def keywords_of(method: MethodSpec) -> bool:
     """Tell whether calls of `method` carry a dict of keyword arguments behind the positional ones."""
     kinds = {parameter.kind for parameter in method.signature.parameters.values()}
-    return bool(kinds & {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD})
+    return bool(kinds & {_NAMED, _NAMED_REST})
 
 
 def local_handle(
@@ -97,7 +103,9 @@ def _function(spec: ComponentSpec, method: MethodSpec, template: str, names: dic
     exec(compile(source, f"<handle of {spec.name}>", "exec"), scope)  # the text is ours, the names are identifiers
     function: Any = scope[method.name]
     function.__defaults__ = tuple(p.default for p in parameters if _positional(p) and p.default is not p.empty) or None
-    function.__kwdefaults__ = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+    function.__kwdefaults__ = {
+        p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+    }
     function.__doc__ = getattr(spec.interface, method.name).__doc__
     function.__qualname__ = f"{spec.name}.{method.name}"
     return function
@@ -109,7 +117,9 @@ def _positional(parameter: inspect.Parameter) -> bool:
 
 def _declared(parameters: list[inspect.Parameter]) -> str:
     """Return the parameter list as source: names, `/`, `*` and a placeholder for each default."""
-    bare = [p.replace(annotation=p.empty, default=p.empty if p.default is p.empty else _PLACEHOLDER) for p in parameters]
+    bare = [
+        p.replace(annotation=p.empty, default=p.empty if p.default is p.empty else _PLACEHOLDER) for p in parameters
+    ]
     return str(inspect.Signature(bare))[1:-1]
 
 
@@ -123,19 +133,21 @@ _PLACEHOLDER = _Placeholder()
 
 def _passed(parameters: list[inspect.Parameter]) -> str:
     """Return the same parameters as the argument list of a call."""
-    forms = {inspect.Parameter.VAR_POSITIONAL: "*{0}", inspect.Parameter.KEYWORD_ONLY: "{0}={0}", inspect.Parameter.VAR_KEYWORD: "**{0}"}
+    forms = {_REST: "*{0}", _NAMED: "{0}={0}", _NAMED_REST: "**{0}"}
     return ", ".join(forms.get(p.kind, "{0}").format(p.name) for p in parameters)
 
 
 def _packed(parameters: list[inspect.Parameter], keywords: bool) -> str:
     """Return the elements of the tuple that goes over the wire; keyword arguments are one dict at its end."""
-    forms = {inspect.Parameter.VAR_POSITIONAL: "*{0},", inspect.Parameter.KEYWORD_ONLY: "", inspect.Parameter.VAR_KEYWORD: ""}
-    elements = [forms.get(p.kind, "{0},").format(p.name) for p in parameters]
+    positional = {_REST: "*{0},", _NAMED: "", _NAMED_REST: ""}
+    named = {_NAMED: "{0!r}: {0},", _NAMED_REST: "**{0},"}
+    elements = [positional.get(p.kind, "{0},").format(p.name) for p in parameters]
     if keywords:
-        by_name = {inspect.Parameter.KEYWORD_ONLY: "{0!r}: {0},", inspect.Parameter.VAR_KEYWORD: "**{0},"}
-        elements.append("{" + "".join(by_name.get(p.kind, "").format(p.name) for p in parameters) + "},")
+        elements.append("{" + "".join(named.get(p.kind, "").format(p.name) for p in parameters) + "},")
     return " ".join(elements)
 
 
 def _refuse_pickling(self: object) -> Any:
-    raise TypeError(f"{self!r} cannot be pickled: a handle belongs to one process. Declare a Ref in the component that needs it.")
+    raise TypeError(
+        f"{self!r} cannot be pickled: a handle belongs to one process. Declare a Ref in the component that needs it."
+    )

@@ -17,7 +17,9 @@ def bind(name: str, address: str) -> Listener:
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
     except (OSError, ValueError) as error:
-        raise DeployError(f"listener {name!r}: cannot use address {address!r} ({error}). Expected 'host:port'.") from error
+        raise DeployError(
+            f"listener {name!r}: cannot use address {address!r} ({error}). Expected 'host:port'."
+        ) from error
     bound = socket.socket(family, kind, protocol)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

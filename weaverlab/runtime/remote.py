@@ -23,7 +23,7 @@ from weaverlab.antipode import Lineage
 from weaverlab.antipode import context as lineage_context
 from weaverlab.clock import Clock, Rng
 from weaverlab.component import ComponentSpec
-from weaverlab.errors import CallLost, DeadlineExceeded, RemoteCallError, StoppedError, Unreachable
+from weaverlab.errors import CallLost, RemoteCallError, StoppedError, Unreachable
 from weaverlab.history import Invoked, Returned
 from weaverlab.observe import MethodStats
 from weaverlab.routing import Backoff, RoundRobin
@@ -57,7 +57,7 @@ class Links:
     def __init__(self, secret: bytes, clock: Clock, rng: Rng) -> None:
         self.clock = clock
         self.rng = rng
-        self.is_closed = False
+        self.closed_because = ""
         self._secret = secret
         self._pools: dict[str, SyncPool] = {}
         self._channels: dict[tuple[asyncio.AbstractEventLoop, str], AsyncChannel] = {}
@@ -76,9 +76,9 @@ class Links:
             self._channels[key] = AsyncChannel(address, self._secret)
         return self._channels[key]
 
-    def close(self) -> None:
-        """Close every connection; handles raise `StoppedError` from now on."""
-        self.is_closed = True
+    def close(self, because: str) -> None:
+        """Close every connection; handles raise `StoppedError` with this reason from now on."""
+        self.closed_because = self.closed_because or because
         for pool in self._pools.values():
             pool.close()
         for (loop, _), channel in self._channels.items():
@@ -126,7 +126,7 @@ class RemoteComponent:
                 left_s = ends_s - self._clock.now_s()
                 reply = pool.call(method.number, args, left_s, _trace(span), lineage, _metadata())
                 break
-            except RemoteCallError as error:
+            except (RemoteCallError, StoppedError) as error:
                 self._clock.sleep(self._pause_s(error, method, attempts, ends_s))
                 attempts += 1
         return self._finish(method, reply, started_s, span)
@@ -144,28 +144,36 @@ class RemoteComponent:
                 left_s = ends_s - self._clock.now_s()
                 reply = await channel.call(method.number, args, left_s, _trace(span), lineage, _metadata())
                 break
-            except RemoteCallError as error:
+            except (RemoteCallError, StoppedError) as error:
                 await asyncio.sleep(self._pause_s(error, method, attempts, ends_s))
                 attempts += 1
         return self._finish(method, reply, started_s, span)
 
     def _ends_s(self, now_s: float) -> float:
-        if self._links.is_closed:
-            raise StoppedError(f"{self._name}: its deployment has been stopped. Deploy again and take a new handle.")
+        self._require_open()
         ends_s = context.deadline.get()
         return now_s + self._call_timeout_s if ends_s is None else ends_s
 
-    def _pause_s(self, error: RemoteCallError, method: RemoteMethod, attempts: int, ends_s: float) -> float:
+    def _require_open(self) -> None:
+        because = self._links.closed_because
+        if because:
+            raise StoppedError(f"cannot call {self._name}: {because}\nDeploy again and take a new handle.")
+
+    def _pause_s(
+        self, error: RemoteCallError | StoppedError, method: RemoteMethod, attempts: int, ends_s: float
+    ) -> float:
         """Return how long to wait before the call is repeated; raise `error` if it must not be."""
-        method.stats.retries += 1
         pause_s = self._backoff.pause_s(attempts, self._links.rng)
         may_repeat = isinstance(error, Unreachable) or (isinstance(error, CallLost) and method.retriable)
-        in_time = self._clock.now_s() + pause_s < ends_s
-        if may_repeat and in_time and not self._links.is_closed:
+        if may_repeat and not self._links.closed_because and self._clock.now_s() + pause_s < ends_s:
+            method.stats.retries += 1
             return pause_s
-        method.stats.errors += 1
         method.stats.calls += 1
-        error.attempts = attempts
+        method.stats.errors += 1
+        if isinstance(error, StoppedError) or may_repeat:
+            self._require_open()
+        if isinstance(error, RemoteCallError):
+            error.attempts = attempts
         raise error
 
     def _finish(self, method: RemoteMethod, reply: Reply, started_s: float, span: str) -> Any:

@@ -80,8 +80,11 @@ class Weavelet:
             self.stop(drain_s=0.0)
             raise
 
-    def stop(self, drain_s: float) -> None:
-        """Let calls in flight end for `drain_s` seconds, then shut components down, callers before callees."""
+    def stop(self, drain_s: float, because: str = "its deployment has been stopped.") -> None:
+        """Let calls in flight end for `drain_s` seconds, then shut components down, callers before callees.
+
+        Handles that this weavelet made raise `StoppedError` from then on; it names the reason.
+        """
         if self._server is not None:
             self._server.stop(drain_s)
         for name in reversed(list(self._instances)):
@@ -89,7 +92,7 @@ class Weavelet:
         self._instances.clear()
         for listener in self._listeners.values():
             listener.socket.close()
-        self._links.close()
+        self._links.close(because)
         if self._loop is not None:
             self._loop.stop()
 

@@ -75,7 +75,9 @@ def load_config(config: str | PathLike[str] | Config | None) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: cannot read the configuration ({error}). Give the path of a weaver.toml."]) from error
+        raise ConfigError(
+            [f"{path}: cannot read the configuration ({error}). Give the path of a weaver.toml."]
+        ) from error
     return parse(text, path.name)
 
 

@@ -1,0 +1,39 @@
+"""Components that fail while they start, run or end."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from weaverlab import Component, Main, not_retriable
+
+
+class Healthy(Component):
+    def ping(self) -> str:
+        return "pong"
+
+
+class FailsInInit(Component):
+    def init(self) -> None:
+        raise ValueError("no such disk")
+
+
+class ExitsInInit(Component):
+    def init(self) -> None:
+        sys.exit("enough")
+
+
+class BadBody(Exception):
+    pass
+
+
+class FailsInMain(Main):
+    def main(self) -> None:
+        raise BadBody("of my own")
+
+
+class DiesWhenAsked(Component):
+    @not_retriable
+    def die(self) -> None:
+        print("my last words", flush=True)
+        os._exit(7)

@@ -1,0 +1,171 @@
+"""Real processes: what happens when they die, fail to start, or lose their deployer."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import weaverlab as weaver
+from tests.apps import broken
+from tests.apps.shop import Catalogue, Fragile, Front, Shop, Storage, config
+from weaverlab.config import parse
+from weaverlab.errors import CallLost, ConfigError, DeployError, RemoteApplicationError, StoppedError
+
+pytestmark = pytest.mark.usefixtures("no_process_left")
+
+
+def test_every_component_has_a_process_of_its_own_and_as_many_as_asked_for() -> None:
+    with weaver.deploy(Shop, config=config(), replicas={Storage: 2}, colocate=[[Shop, Front]]) as app:
+        pids = [replica.pid for replica in app.replicas()]
+        answers = {app.get(Catalogue).pid() for _ in range(4)}
+
+    assert len(set(pids)) == len(pids) == 5  # the embedded stores, Storage twice, Mirror, Shop and Front together
+    assert answers == {replica.pid for replica in app.replicas(Storage)}
+    assert app.replicas(Shop)[0].components == ("Front", "Shop")
+    assert os.getpid() not in pids
+
+
+def test_a_killed_weavelet_is_restarted_and_calls_that_may_be_repeated_do_not_notice() -> None:
+    with weaver.deploy(Fragile) as app:
+        fragile = app.get(Fragile)
+        first = fragile.pid()
+
+        os.kill(first, signal.SIGKILL)
+
+        assert fragile.pid() != first
+        assert [(r.restarts, r.healthy) for r in app.replicas(Fragile)] == [(1, True)]
+
+
+def test_a_call_that_must_not_be_repeated_says_that_it_may_have_executed() -> None:
+    with weaver.deploy(Fragile) as app, pytest.raises(CallLost) as lost:
+        app.get(Fragile).die_once()
+
+    assert lost.value.maybe_executed and lost.value.attempts == 1
+
+
+def test_other_replicas_answer_while_one_is_down() -> None:
+    with weaver.deploy(Fragile, replicas={Fragile: 2}) as app:
+        fragile = app.get(Fragile)
+        victim, survivor = (replica.pid for replica in app.replicas(Fragile))
+
+        os.kill(victim, signal.SIGKILL)
+        answers = {fragile.pid() for _ in range(10)}
+
+    assert survivor in answers and victim not in answers
+
+
+def test_a_replica_that_keeps_dying_fails_the_deployment_with_its_last_words() -> None:
+    with weaver.deploy(broken.DiesWhenAsked, config=parse("[multi]\nrestarts_max = 1\n")) as app:
+        handle = app.get(broken.DiesWhenAsked)
+        with pytest.raises(StoppedError) as ended:
+            while True:
+                with contextlib.suppress(CallLost):
+                    handle.die()
+
+    for words in ("DiesWhenAsked/0", "exited with code 7", "2 times in a row", "restarts_max = 1", "my last words"):
+        assert words in str(ended.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV])
+def test_the_cause_of_a_death_is_in_the_log(number: signal.Signals) -> None:
+    seen = threading.Event()
+    with weaver.deploy(Fragile, show=lambda entry: number.name in str(entry["message"]) and seen.set()) as app:
+        os.kill(app.get(Fragile).pid(), number)
+
+        assert seen.wait(5)
+
+
+def test_an_init_that_fails_fails_the_deploy_with_the_childs_traceback() -> None:
+    with pytest.raises(DeployError) as failed:
+        weaver.deploy(broken.FailsInInit, broken.Healthy)
+
+    assert "FailsInInit/0" in str(failed.value)
+    assert 'raise ValueError("no such disk")' in str(failed.value)
+
+
+def test_an_init_that_exits_fails_the_deploy() -> None:
+    with pytest.raises(DeployError, match="exited with code 1 before it was ready"):
+        weaver.deploy(broken.ExitsInInit)
+
+
+def test_a_main_that_raises_raises_in_the_caller() -> None:
+    with pytest.raises(broken.BadBody, match="of my own"):
+        weaver.run(broken.FailsInMain, deployer="multi")
+
+
+def test_what_a_method_raises_never_ends_its_process() -> None:
+    with weaver.deploy(Fragile) as app:
+        fragile = app.get(Fragile)
+        pid = fragile.pid()
+
+        with pytest.raises(RemoteApplicationError, match="SystemExit"):
+            fragile.exit()
+        with pytest.raises(RemoteApplicationError, match="Unpicklable"):
+            fragile.unpicklable_error()
+        assert fragile.pid() == pid
+
+
+def test_printed_lines_of_a_weavelet_are_shown_with_its_name(capfd: pytest.CaptureFixture[str]) -> None:
+    with weaver.deploy(Shop, config=config()) as app:
+        app.run_main()
+
+    assert "Shop/0  printed by main" in capfd.readouterr().err
+
+
+def test_the_death_of_the_deployer_ends_every_weavelet_and_removes_its_sockets(tmp_path: Path) -> None:
+    script = tmp_path / "deploys.py"
+    script.write_text(
+        "import sys, weaverlab as weaver\n"
+        "from tests.apps.shop import Fragile\n"
+        "app = weaver.deploy(Fragile, replicas={Fragile: 3})\n"
+        "print(*(replica.pid for replica in app.replicas()), app.replicas()[0].address, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    deployer = subprocess.Popen(
+        [sys.executable, script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert deployer.stdin is not None and deployer.stdout is not None
+    *pids, address = deployer.stdout.readline().decode().split()
+
+    deployer.kill()
+
+    deployer.wait()
+    deployer.stdin.close()
+    deployer.stdout.close()
+    for pid in pids:
+        _wait_gone(int(pid), timeout_s=2.0)
+    assert not Path(address.removeprefix("unix:")).parent.exists()
+
+
+def test_faults_of_replicas_and_colocation_are_reported_together_before_any_process_starts() -> None:
+    with pytest.raises(ConfigError) as wrong:
+        weaver.deploy(Shop, config=config(), replicas={"Storag": 2, Front: 0}, colocate=[["Shop", "Mirrow"]])
+
+    faults = "\n".join(wrong.value.faults)
+    assert len(wrong.value.faults) == 3
+    assert "'Storag'" in faults and "Did you mean 'Storage'" in faults
+    assert "replicas of Front: 0; expected a whole number from 1" in faults
+    assert "'Mirrow'" in faults and "Did you mean 'Mirror'" in faults
+
+
+def _wait_gone(pid: int, timeout_s: float) -> None:
+    """Wait until process `pid` does not exist; it is not our child, so the kernel has no event for us."""
+    ends_s = time.monotonic() + timeout_s
+    while True:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        assert time.monotonic() < ends_s, f"process {pid} still runs"
+        time.sleep(0.01)
