@@ -1006,6 +1006,73 @@ kind(
     needs="pydantic",
 )
 
+kind(
+    "a class with its own instances as attributes",
+    """
+    class Color:
+        def __init__(self, name): self.name = name
+    RED = Color("red")
+    Color.red = RED
+    """,
+    "Color.red is RED, Color.red.name",
+)
+kind(
+    "class attributes set under a condition, in a loop and in pairs",
+    """
+    class C: pass
+    if C.__name__ == "D":
+        C.kind = "wrong"
+    else:
+        C.kind = "right"
+    for i in range(3):
+        C.last = i
+    C.a, C.b = map(int, "12")
+    setattr(C, "by_name", 4)
+    """,
+    "C.kind, C.last, C.a, C.b, C.by_name",
+)
+kind(
+    "a decorated function under a condition",
+    """
+    import functools
+    if 1 < 2:
+        @functools.lru_cache
+        def f(): return "right"
+    else:
+        @functools.lru_cache
+        def f(): return "wrong"
+    """,
+    "f()",
+)
+kind(
+    "a fallback for an import",
+    """
+    try:
+        from json import dumps
+    except ImportError:
+        def dumps(value): return "fallback"
+    try:
+        import absent_module
+    except ImportError:
+        absent_module = None
+    """,
+    "dumps([1]), absent_module",
+)
+kind(
+    "components of WeaverLab",
+    """
+    import weaverlab.component as weaver
+    class Greeter(weaver.Interface):
+        def greet(self, name: str) -> str: ...
+    class English(weaver.Implements[Greeter]):
+        def greet(self, name): return f"hello {name}"
+    class App(weaver.Main):
+        greeter: weaver.Ref[Greeter]
+        def main(self): return self.greeter.greet("you")
+    """,
+    "weaver.build_application([App, English]).edges(), English().greet('me')",
+)
+
 # --- the life of a notebook ---
 
 kind(
@@ -1060,4 +1127,13 @@ kind(
     X = 2
     """,
     "X",
+)
+kind(
+    "definitions without any source",
+    """
+    exec("def f(x): return x + STEP", globals())
+    exec("class C:\\n    def get(self): return f(1)", globals())
+    globals()["STEP"] = 2
+    """,
+    "f(1), C().get()",
 )

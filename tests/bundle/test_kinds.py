@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from tests.bundle.kinds import KINDS, Kind
 from tests.bundle.notebook import Child, Notebook
-
-
-@pytest.fixture(scope="module")
-def child() -> Iterator[Child]:
-    child = Child()
-    yield child
-    child.close()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

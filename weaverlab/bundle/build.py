@@ -67,12 +67,15 @@ def is_stale(bundle: Bundle, roots: Sequence[type], namespace: dict[str, Any] | 
 
 
 def _ask_for(closure: Closure, root: type) -> str | None:
-    names = [name for name in (root.__qualname__, *closure.namespace) if closure.namespace.get(name) is root]
+    name = root.__qualname__
+    is_local = "<locals>" in name  # made by a function, and then perhaps bound to a global: `Post = make_post()`
+    names = [
+        name for name, value in closure.namespace.items() if value is root and (is_local or name == root.__qualname__)
+    ]
     if names:
         closure.need(names[0])
         return None
-    name = root.__qualname__
-    if "<locals>" in name:
+    if is_local:
         return f"{name} is defined inside a function, so no other process can find it. Define it in a cell."
     return f"{name} is not what the notebook calls {name} now, as its cell was run again. Use the new class."
 
@@ -86,7 +89,7 @@ def _steps(units: Sequence[Unit], cells: Sequence[Cell]) -> dict[str, Any]:
         if statement is not None:
             kept.setdefault(statement.cell_index, len(kept))
         if unit.snapshot is not None:
-            steps.append(Restore(tuple(sorted(unit.names)), unit.snapshot.data))
+            steps.append(Restore(unit.snapshot.names, unit.snapshot.data))
         elif statement is not None:
             steps.append(Run(kept[statement.cell_index], statement.index))
     return {"steps": tuple(steps), "cells": tuple(cells[index] for index in kept)}

@@ -72,7 +72,7 @@ def prepared(cells: Iterable[Cell]) -> tuple[Cell, ...]:
 
 def remember(cell: Cell) -> None:
     """Make tracebacks and `inspect.getsource` of this process show the lines of `cell`."""
-    lines = cell.source.splitlines(keepends=True)
+    lines = [f"{line}\n" for line in cell.source.splitlines()]
     # No modification time: linecache then never looks for the file.
     linecache.cache[cell.filename] = (len(cell.source), None, lines, cell.filename)
 
@@ -89,8 +89,9 @@ def code_of(value: object) -> Iterator[CodeType]:
             member = member.__func__
         if isinstance(member, property):
             member = member.fget
-        while hasattr(member, "__wrapped__"):
-            member = member.__wrapped__
+        # Looked up in the instance, since a proxy may answer to any attribute.
+        while (wrapped := getattr(member, "__dict__", {}).get("__wrapped__")) is not None:
+            member = wrapped
         if (
             isinstance(member, FunctionType)
             and member.__module__ == value.__module__
@@ -140,7 +141,7 @@ def _elsewhere(namespace: Mapping[str, Any], known: set[str]) -> Iterator[Cell]:
     """Yield the sources of live functions and classes that are in no known cell."""
     known = set(known)
     for value in list(namespace.values()):
-        if getattr(value, "__module__", None) != "__main__":
+        if not isinstance(value, (type, FunctionType)) or value.__module__ != namespace.get("__name__"):
             continue
         for code in code_of(value):
             if code.co_filename not in known:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from weaverlab.bundle.names import Reads
+from weaverlab.bundle.names import Reads, root_name
 from weaverlab.bundle.rules import is_dotted_name, makes_a_definition, only_builds
 from weaverlab.bundle.statements import History, Statement
 from weaverlab.bundle.values import References, Snapshot, Unshippable, snapshot
@@ -39,6 +39,10 @@ class Unit:
     statement: Statement | None
     reads: Reads = field(default_factory=Reads)
     snapshot: Snapshot | None = None
+
+    def binds(self, name: str) -> bool:
+        """Tell whether this gives `name` its object, rather than changing the object (`Post.limit = 3`)."""
+        return name in self.names and (self.statement is None or name in self.statement.binds)
 
 
 class Closure:
@@ -134,17 +138,24 @@ class Closure:
 
     def _change_unit(self, name: str, statement: Statement) -> Unit:
         """Repeat `Post.limit = 3`; but for `Model.weights = train()` take the value that is there now."""
-        if statement.value is None or only_builds(statement.value, self.namespace):
+        if statement.is_definition or self._may_repeat(statement):
             return self._source_unit(name, statement)
-        target = statement.targets[0]
+        targets = [target for target in statement.targets if name in root_name(target)]
         unit = self.units[statement.position] = Unit(set(), statement.position, statement)
-        text = ast.unparse(target)
-        if not is_dotted_name(target):
-            self._fault(name, f"{text} was set by a statement that cannot be repeated", statement)
+        if not targets or not all(is_dotted_name(target) for target in targets):
+            self._fault_unrepeatable(name, statement)
             return unit
-        self._take_snapshot(unit, {text: attrgetter(text.partition(".")[2])(self.namespace[name])})
+        values = {ast.unparse(t): attrgetter(ast.unparse(t).partition(".")[2])(self.namespace[name]) for t in targets}
+        self._take_snapshot(unit, values)
         unit.reads.now[name] = name
         return unit
+
+    def _may_repeat(self, statement: Statement) -> bool:
+        if statement.nested:
+            return False
+        call = statement.value if isinstance(statement.node, ast.Expr) else None
+        inputs = [*call.args, *(k.value for k in call.keywords)] if isinstance(call, ast.Call) else [statement.value]
+        return all(value is None or only_builds(value, self.namespace) for value in inputs)
 
     def _value_units(self, name: str, binding: Statement | None) -> list[Unit]:
         """Take the value as it is now, together with the other names that the same statement bound."""
@@ -158,10 +169,10 @@ class Closure:
             unit.names.discard(name)
             if not unit.names:
                 del self.units[key]
-            if statements := self._runnable(name):
+            statements = self._runnable(name)
+            if statements and unshippable.may_be_built_again:
                 return [self._source_unit(name, statement) for statement in statements]
-            verb = "holds" if unshippable.inside else "is"
-            self._fault(name, f"{name} {verb} {unshippable.what}", binding)
+            self._fault_unshippable(name, unshippable, binding)
             return []
         return [unit]
 
@@ -174,9 +185,8 @@ class Closure:
         try:
             self._pickle(unit, values)
         except Unshippable as unshippable:
-            verb = "holds" if unshippable.inside else "is"
             for name in values or sorted(unit.names):
-                self._fault(name, f"{name} {verb} {unshippable.what}", unit.statement)
+                self._fault_unshippable(name, unshippable, unit.statement)
 
     def _pickle(self, unit: Unit, values: Mapping[str, object] | None = None) -> None:
         values = values or {name: self.namespace[name] for name in sorted(unit.names)}
@@ -199,18 +209,34 @@ class Closure:
     def _fault_undefined(self, name: str, path: tuple[str, ...]) -> None:
         reader = path[-2].partition(".")[0] if len(path) > 1 else name
         chain = self.history.chain(reader)
-        known = [known for known in (*self.namespace, *dir(builtins)) if not known.startswith("_")]
+        known = [known for known in self.namespace if not known.startswith("_")]
         self.faults[name] = (
             f"{_where(chain[-1] if chain else None)}{name} is not defined in the notebook (any more), "
-            f"but is needed: {' -> '.join(path)}.{nearest(name, known)}"
+            f"but is needed: {' -> '.join(path)}.{nearest(name, known) or nearest(name, dir(builtins))}"
         )
 
-    def _fault(self, name: str, what: str, statement: Statement | None) -> None:
+    def _fault_unrepeatable(self, name: str, statement: Statement) -> None:
+        text = ast.unparse(statement.node).partition("\n")[0]
+        self.faults[text] = (
+            f"{_where(statement)}`{text}` changes {name}, but may not run twice, in each process again.\n"
+            f"     It is needed: {' -> '.join(self._paths[name])}.\n"
+            f"     Do it in the body of {name}, or in `init` of a component."
+        )
+
+    def _fault_unshippable(self, name: str, unshippable: Unshippable, statement: Statement | None) -> None:
+        verb = "holds" if unshippable.inside else "is"
         path = self._paths.get(name.partition(".")[0], (name,))
         component = path[0].partition(".")[0]
         attribute = name.rpartition(".")[2].lower()
+        if name == "get_ipython":
+            self.faults[name] = (
+                "Magics, `!` and get_ipython() exist in the notebook only.\n"
+                f"     They are used: {' -> '.join(path)}.\n"
+                f"     Take them out of {path[-2]}."
+            )
+            return
         self.faults[name] = (
-            f"{_where(statement)}{what}: it belongs to this process and cannot be sent to another.\n"
+            f"{_where(statement)}{name} {verb} {unshippable.what}, which cannot be sent to another process.\n"
             f"     It is needed: {' -> '.join(path)}.\n"
             f"     Create it in `init` of {component} (self.{attribute} = ...), so that each process makes its own."
         )

@@ -61,12 +61,15 @@ def _cycle_to_break(closure: Closure) -> list[Unit]:
 
 
 def _direct(closure: Closure, unit: Unit) -> list[Unit]:
-    """What must be there when the unit runs. A name that it changes itself means the unit before, not itself."""
+    """What must be there when the unit runs: what binds the names that it reads, and changes made to them before.
+
+    For a name that the unit binds itself (`f = cached(f)`) this is what bound it before.
+    """
     return [
         provider
         for name in unit.reads.now
         for provider in closure.providers.get(name, ())
-        if provider is not unit and not (name in unit.names and provider.position > unit.position)
+        if provider.position < unit.position or (provider.binds(name) and not unit.binds(name))
     ]
 
 

@@ -4,8 +4,9 @@
    (`Point = namedtuple(...)`), a lambda, a typing object (`T = TypeVar("T")`), a cache around a function.
 2. Every other global travels as the value it has now. Nothing that loads, trains, counts or deploys runs twice.
 3. A value that cannot be pickled travels as source if its statement *only builds an object*: it calls nothing
-   but types built in, or the standard library modules of `_BUILDERS` (`VAR = ContextVar("v")`, `CACHE = {}`).
-4. Anything else is a fault.
+   but built-in types and what comes from the modules in `_BUILDERS` (`VAR = ContextVar("v")`). So a table that is
+   filled with connections as they are opened (`OPEN = {}`) is empty in a new process, as it was in this one.
+4. Anything else is a fault; a lock that is held, an open file or a generator always is.
 
 Not in here: how values are pickled (`values`), what else they need (`closure`).
 """
@@ -14,9 +15,10 @@ from __future__ import annotations
 
 import ast
 import builtins
-import functools
 from collections.abc import Mapping
 from typing import Any
+
+from weaverlab.bundle.values import pickles_by_name
 
 # Calling something from these makes an object and does nothing else.
 _BUILDERS = {
@@ -24,16 +26,13 @@ _BUILDERS = {
     *("operator", "_operator", "re", "string", "struct", "_struct", "types", "typing", "typing_extensions"),
     *("weakref", "_weakref"),
 }
-_TYPING_OBJECTS = ("TypeVar", "ParamSpec", "TypeVarTuple", "NewType", "TypeAliasType")
-_CACHE = type(functools.lru_cache(len))
 
 
 def makes_a_definition(expression: ast.expr | None, value: object, module: str) -> bool:
     """Rule 1, for an assignment with this right-hand side and this result."""
     if isinstance(value, type):
         return value.__module__ == module
-    is_typing = type(value).__module__ in ("typing", "typing_extensions") and type(value).__name__ in _TYPING_OBJECTS
-    return isinstance(expression, ast.Lambda) or is_typing or isinstance(value, _CACHE)
+    return isinstance(expression, ast.Lambda) or pickles_by_name(value)
 
 
 def only_builds(expression: ast.expr | None, namespace: Mapping[str, Any], own_classes: bool = False) -> bool:
@@ -44,7 +43,7 @@ def only_builds(expression: ast.expr | None, namespace: Mapping[str, Any], own_c
     if expression is None:
         return False
     for part in ast.walk(expression):
-        if isinstance(part, (ast.Await, ast.Yield, ast.YieldFrom)):
+        if isinstance(part, (ast.Await, ast.Yield, ast.YieldFrom, ast.GeneratorExp)):
             return False
         if isinstance(part, ast.Call) and not isinstance(part.func, ast.Call):  # the inner call is judged by itself
             callee = _resolve(part.func, namespace)

@@ -20,18 +20,23 @@ from weaverlab.bundle.names import Reads, reads_of_statement, root_name
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """One statement of one cell; `position` counts through the whole history, `index` through its cell."""
+    """One statement of one cell; `position` counts through the whole history, `index` through its cell.
+
+    A `nested` statement stands inside an `if`, a loop or the like: it may have run once, often, or never.
+    """
 
     cell: Cell
     cell_index: int
     index: int
     position: int
     node: ast.stmt
+    nested: bool
 
     @property
     def is_definition(self) -> bool:
@@ -43,15 +48,16 @@ class Statement:
 
     @property
     def value(self) -> ast.expr | None:
-        """The right-hand side of an assignment."""
-        return self.node.value if isinstance(self.node, (ast.Assign, ast.AnnAssign)) else None
+        """The right-hand side of an assignment, or the call that is the statement."""
+        return self.node.value if isinstance(self.node, (*_ASSIGNMENTS, ast.Expr)) else None
 
     @property
-    def targets(self) -> Sequence[ast.expr]:
-        """The left-hand sides of an assignment."""
+    def targets(self) -> list[ast.expr]:
+        """The left-hand sides of an assignment, one by one."""
         if isinstance(self.node, (ast.AugAssign, ast.AnnAssign)):
             return [self.node.target]
-        return self.node.targets if isinstance(self.node, (ast.Assign, ast.Delete)) else []
+        targets = self.node.targets if isinstance(self.node, (ast.Assign, ast.Delete)) else []
+        return [single for target in targets for single in _single_targets(target)]
 
     @cached_property
     def binds(self) -> frozenset[str]:
@@ -59,7 +65,7 @@ class Statement:
 
     @cached_property
     def modifies(self) -> frozenset[str]:
-        """Names whose object this statement changes in place: `Post.limit = 3`, `@show.register`, `n += 1`."""
+        """Names whose object this statement changes in place: `Post.limit = 3`, `@show.register`."""
         return frozenset(_modified(self.node, self.targets))
 
     @cached_property
@@ -71,11 +77,14 @@ class Statement:
         value = namespace[name]
         if isinstance(self.node, _IMPORTS):
             return _import_gives(self.node, name, value)
-        if not isinstance(self.node, _DEFINITIONS) or self.node.decorator_list:
+        if not isinstance(self.node, _DEFINITIONS) or (self.node.decorator_list and not self.nested):
             return True  # nothing to compare: a decorator may return anything
+        if getattr(value, "__module__", None) != namespace.get("__name__"):
+            return False
         places = [(code.co_filename, code.co_firstlineno) for code in code_of(value)]
         places = [place for place in places if place[0] in known_files]
-        first, last = self.node.lineno, self.node.end_lineno or self.node.lineno
+        first = min([self.node.lineno, *(decorator.lineno for decorator in self.node.decorator_list)])
+        last = self.node.end_lineno or first
         return not places or any(name == self.cell.filename and first <= line <= last for name, line in places)
 
 
@@ -88,8 +97,9 @@ class History:
         self._by_name: dict[str, list[Statement]] = {}
         position = 0
         for cell_index, cell in enumerate(cells):
-            for index, node in enumerate(statements_in(cell.source)):
-                statement = Statement(cell, cell_index, index, position, node)
+            at_the_top = set(tree := ast.parse(cell.source).body)
+            for index, node in enumerate(_flat(tree)):
+                statement = Statement(cell, cell_index, index, position, node, node not in at_the_top)
                 position += 1
                 for name in statement.binds | statement.modifies:
                     self._by_name.setdefault(name, []).append(statement)
@@ -173,13 +183,26 @@ def _alias_names(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> Iterato
         yield from getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
 
 
+def _single_targets(target: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(target, ast.Starred):
+        target = target.value
+    if isinstance(target, (ast.Tuple, ast.List)):
+        for element in target.elts:
+            yield from _single_targets(element)
+    else:
+        yield target
+
+
 def _modified(node: ast.stmt, targets: Sequence[ast.expr]) -> Iterator[str]:
     if isinstance(node, _DEFINITIONS):  # @show.register, @App.route("/")
         called = (d.func if isinstance(d, ast.Call) else d for d in node.decorator_list)
         targets = [decorator for decorator in called if isinstance(decorator, ast.Attribute)]
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):  # Base.register(Other)
-        function = node.value.func
-        targets = [function] if isinstance(function, ast.Attribute) and function.attr == "register" else []
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        call = node.value
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "register":  # Base.register(Other)
+            targets = [call.func]
+        elif isinstance(call.func, ast.Name) and call.func.id == "setattr" and call.args:
+            yield from root_name(call.args[0])
     for target in targets:
         if isinstance(target, (ast.Attribute, ast.Subscript)):
             yield from root_name(target)

@@ -8,6 +8,7 @@ closures and the like. Not in here: which globals travel this way (`closure`).
 
 from __future__ import annotations
 
+import functools
 import io
 import pickle
 import sys
@@ -23,7 +24,7 @@ from weaverlab.bundle.names import reads_of_code
 _OF_THIS_PROCESS = {
     "_io._IOBase": "an open file",
     "_socket.socket": "an open socket",
-    "builtins.generator": "a generator that has started to run here",
+    "builtins.generator": "a generator",
     "builtins.coroutine": "a coroutine",
     "builtins.async_generator": "an async generator",
     "builtins.frame": "a stack frame",
@@ -45,6 +46,8 @@ _OF_THIS_PROCESS = {
 _IN_MEMORY = (io.StringIO, io.BytesIO)
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 _LOCK_MAKERS = {"lock": threading.Lock, "rlock": threading.RLock, "local": threading.local}
+_TYPING_OBJECTS = ("TypeVar", "ParamSpec", "TypeVarTuple", "NewType", "TypeAliasType")
+_CACHE: type = type(functools.lru_cache(len))
 # Objects too small to have an identity worth keeping; checked first, since most objects are these.
 PLAIN = frozenset(
     {str, int, float, complex, bool, bytes, tuple, frozenset, type(None), type(...), type(NotImplemented)}
@@ -52,18 +55,24 @@ PLAIN = frozenset(
 
 
 class Unshippable(Exception):
-    """This object cannot leave its process; the message is a noun phrase such as `an open file`."""
+    """This object cannot leave its process.
 
-    def __init__(self, what: str, inside: bool) -> None:
+    `what` is a noun phrase such as `an open file`; `inside` says that the global only holds such a thing;
+    `may_be_built_again` that another process may have one of its own, if its statement is harmless.
+    """
+
+    def __init__(self, what: str, *, inside: bool, may_be_built_again: bool) -> None:
         super().__init__(what)
         self.what = what
         self.inside = inside
+        self.may_be_built_again = may_be_built_again
 
 
 class Snapshot:
     """The pickled form of some globals, with the names of the other globals that it refers to."""
 
-    def __init__(self, data: bytes, needs: Mapping[str, str], sets: Collection[str]) -> None:
+    def __init__(self, names: Collection[str], data: bytes, needs: Mapping[str, str], sets: Collection[str]) -> None:
+        self.names = tuple(names)
         self.data = data
         self.needs = dict(needs)
         self.sets = set(sets)
@@ -86,13 +95,17 @@ class References:
 
     def attribute_path(self, value: Any) -> str | None:
         """Return `Outer.Inner` for a class or function that is reached through a global class."""
-        if getattr(value, "__module__", None) != self.module:
-            return None
-        first, *rest = value.__qualname__.split(".")
+        first, *rest = getattr(value, "__qualname__", value.__name__).split(".")
         found = self.namespace.get(first)
         for part in rest:
             found = getattr(found, part, None)
         return ".".join((first, *rest)) if found is value else None
+
+
+def pickles_by_name(value: object) -> bool:
+    """Tell whether pickle writes only a name for `value`, which says nothing where that name is to be made."""
+    is_typing = type(value).__module__ in ("typing", "typing_extensions") and type(value).__name__ in _TYPING_OBJECTS
+    return is_typing or isinstance(value, (type, _CACHE))
 
 
 def snapshot(values: Mapping[str, object], references: References) -> Snapshot:
@@ -115,13 +128,21 @@ def snapshot(values: Mapping[str, object], references: References) -> Snapshot:
             raise
         except Exception as error:
             kind = " and ".join(type(value).__qualname__ for value in values.values())
-            raise Unshippable(f"a {kind} that cannot be pickled ({error})", inside=False) from error
+            what = f"a {kind} that cannot be pickled ({error})"
+            raise Unshippable(what, inside=False, may_be_built_again=True) from error
 
 
 def restore(data: bytes, namespace: dict[str, Any]) -> dict[str, object]:
     """Return the globals that `snapshot` wrote, with references resolved in `namespace`."""
     restored: dict[str, object] = _Reader(io.BytesIO(data), namespace).load()
     return restored
+
+
+@functools.lru_cache
+def _of_this_process(cls: type) -> str:
+    """Return what to call an object that must stay here, or nothing for any other."""
+    names = (f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__)
+    return next((_OF_THIS_PROCESS[name] for name in names if name in _OF_THIS_PROCESS), "")
 
 
 class _Writing:
@@ -134,6 +155,7 @@ class _Writing:
         self.sets: set[str] = set()
         self.roots = {id(value) for value in values.values()}
         self.buffer = io.BytesIO()
+        self.uses_dill = False
 
     def with_pickle(self) -> Snapshot:
         writing = self
@@ -143,11 +165,12 @@ class _Writing:
                 return writing.reference(value)
 
         Pickler(self.buffer, pickle.HIGHEST_PROTOCOL).dump(self.values)
-        return Snapshot(self.buffer.getvalue(), self.needs, self.sets)
+        return Snapshot(self.values, self.buffer.getvalue(), self.needs, self.sets)
 
     def with_dill(self) -> Snapshot:
         import dill  # 50 ms, and most notebooks never need it
 
+        self.uses_dill = True
         writing = self
 
         class Pickler(dill.Pickler):  # type: ignore[misc]
@@ -155,7 +178,7 @@ class _Writing:
                 return writing.reference(value)
 
         Pickler(self.buffer, pickle.HIGHEST_PROTOCOL).dump(self.values)
-        return Snapshot(self.buffer.getvalue(), self.needs, self.sets)
+        return Snapshot(self.values, self.buffer.getvalue(), self.needs, self.sets)
 
     def reference(self, value: Any) -> tuple[str, object] | None:
         """Return what is written for `value` instead of its content, or None for its content."""
@@ -168,7 +191,7 @@ class _Writing:
         if name is not None and name not in self.values:
             self._need(name, "")
             return ("name", name)
-        if issubclass(kind, (type, FunctionType)):
+        if issubclass(kind, FunctionType) or pickles_by_name(value):
             return self._definition(value)
         if issubclass(kind, ModuleType):
             return ("module", value.__name__)
@@ -180,10 +203,17 @@ class _Writing:
         return None
 
     def _definition(self, value: Any) -> tuple[str, object] | None:
+        if getattr(value, "__module__", None) != self.references.module:
+            return None  # importable: pickle writes its name
         path = self.references.attribute_path(value)
         if path is not None and path.partition(".")[0] not in self.values:
             self._need(path.partition(".")[0], "")
             return ("name", path)
+        if not isinstance(value, (type, FunctionType)):
+            what = f"a {type(value).__name__} whose source is not known"
+            raise Unshippable(what, inside=id(value) not in self.roots, may_be_built_again=True)
+        if not self.uses_dill:
+            raise pickle.PicklingError("pickle would write the very name that is to be made")
         if isinstance(value, FunctionType) and value.__globals__ is self.references.namespace:
             reads = reads_of_code(value.__code__, "")  # it travels as code, and reads globals when called
             self.sets |= reads.sets
@@ -194,17 +224,16 @@ class _Writing:
     def _lock(self, lock: Any) -> tuple[str, object]:
         is_mine = getattr(lock, "_is_owned", bool)()
         if is_mine or not lock.acquire(blocking=False):
-            raise Unshippable("a lock that is held", inside=id(lock) not in self.roots)
+            raise Unshippable("a lock that is held", inside=id(lock) not in self.roots, may_be_built_again=False)
         lock.release()
         return ("lock" if type(lock) is _LOCKS[0] else "rlock", id(lock))
 
-    def _refuse_what_is_of_this_process(self, value: object) -> None:
+    def _refuse_what_is_of_this_process(self, value: Any) -> None:
         if isinstance(value, (BuiltinFunctionType, *_IN_MEMORY)):
             return
-        for base in type(value).__mro__:
-            what = _OF_THIS_PROCESS.get(f"{base.__module__}.{base.__qualname__}")
-            if what is not None:
-                raise Unshippable(what, inside=id(value) not in self.roots)
+        if what := _of_this_process(type(value)):
+            inside = id(value) not in self.roots
+            raise Unshippable(what, inside=inside, may_be_built_again=inside)
 
     def _need(self, name: str, reader: str) -> None:
         self.needs.setdefault(name, reader)
