@@ -184,9 +184,8 @@ class Entry(typing.TypedDict):
     row: Row
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # so made, it has a __getstate__ that no author wrote
 class Slotted:
-    __slots__ = ("it",)
     it: threading.Lock
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 from dataclasses import dataclass, field
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 from weaverlab.component import registry
 from weaverlab.component.annotations import Unknown, is_class, marker_of, own_annotations, parts, resolve, visible_names
@@ -27,7 +28,7 @@ from weaverlab.component.declare import (
     is_interface,
     type_argument,
 )
-from weaverlab.component.fields import Listener, Ref
+from weaverlab.component.fields import Listener
 from weaverlab.component.methods import (
     LIFE_CYCLE,
     faults_of_implementation,
@@ -228,12 +229,11 @@ def _read_unannotated(declaration: Declaration, name: str, value: object) -> Non
 
 
 def _written(annotation: object) -> str:
-    if get_origin(annotation) is Ref:
-        return f"Ref[{_written(get_args(annotation)[0])}]"
+    """Return `annotation` about as its author wrote it, without the modules in front of names."""
     if isinstance(annotation, Unknown):
         return annotation.name
     shown = annotation.__name__ if is_class(annotation) else str(annotation)
-    return shown.removeprefix("typing.")
+    return re.sub(r"[\w.<>]+\.(?=\w)", "", shown)
 
 
 def _authors_bases(cls: type) -> list[type]:

@@ -15,13 +15,11 @@ _known: WeakValueDictionary[_Key, type] = WeakValueDictionary()
 
 def register(cls: type) -> None:
     """Remember `cls` as the newest definition of its name."""
-    key = _key(cls)
-    _known.pop(key, None)  # so that the newest definition also comes last
-    _known[key] = cls
+    _known[_key(cls)] = cls
 
 
 def registered() -> tuple[type, ...]:
-    """Return every interface and component that is defined now, oldest first."""
+    """Return every interface and component that is defined now."""
     return tuple(_known.values())
 
 
