@@ -7,9 +7,9 @@ inside another inherits what is left of its time. Not in here: how any of it is 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator
 from contextvars import ContextVar
-from types import MappingProxyType
 
 from weaverlab.antipode import context as lineage_context
 from weaverlab.clock import SystemClock, unique_id
@@ -18,7 +18,7 @@ TRACE_ID_DIGITS = 32  # W3C trace context: 16 bytes
 
 deadline: ContextVar[float | None] = ContextVar("weaverlab_deadline", default=None)
 trace: ContextVar[str] = ContextVar("weaverlab_trace", default="")
-_metadata: ContextVar[Mapping[str, str]] = ContextVar("weaverlab_metadata", default=MappingProxyType({}))
+packed_metadata: ContextVar[bytes] = ContextVar("weaverlab_metadata", default=b"")  # as JSON: ready for the wire
 
 
 @contextlib.contextmanager
@@ -41,21 +41,18 @@ def metadata(**entries: str) -> Iterator[None]:
     for name, value in entries.items():
         if not isinstance(value, str):
             raise TypeError(f"metadata({name}={value!r}): expected a str, got {type(value).__name__}.")
-    token = _metadata.set(MappingProxyType({**_metadata.get(), **entries}))
+    token = packed_metadata.set(json.dumps({**current_metadata(), **entries}).encode())
     try:
         yield
     finally:
-        _metadata.reset(token)
+        packed_metadata.reset(token)
 
 
-def current_metadata() -> Mapping[str, str]:
-    """Return the entries that came with the current call or were set around it; read-only."""
-    return _metadata.get()
-
-
-def replace_metadata(entries: Mapping[str, str]) -> None:
-    """Take over the metadata of a call that has just arrived."""
-    _metadata.set(MappingProxyType(dict(entries)))
+def current_metadata() -> dict[str, str]:
+    """Return the entries that came with the current call or were set around it."""
+    packed = packed_metadata.get()
+    entries: dict[str, str] = json.loads(packed) if packed else {}
+    return entries
 
 
 @contextlib.contextmanager

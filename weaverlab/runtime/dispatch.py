@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -116,7 +115,7 @@ class Dispatcher:
         if call.trace:
             context.trace.set(call.trace[:TRACE_ID_BYTES].hex())
         if call.metadata:
-            context.replace_metadata(json.loads(call.metadata))
+            context.packed_metadata.set(call.metadata)
         if not call.lineage:
             return Lineage.empty()
         arrived = Lineage.unpack(call.lineage)

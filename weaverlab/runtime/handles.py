@@ -1,9 +1,9 @@
-"""Handles: what a component holds for each of its refs. One small class per interface, made at run time.
+"""Handles: what a component holds for each of its refs, with the methods of the callee's interface.
 
-A handle has the interface's methods with their own signatures, so wrong arguments fail in the caller, before
-anything is sent, with Python's own message. Each method is two or three lines of generated source; read
-`_LOCAL` and `_REMOTE` below. Generated code and not `__getattr__`, because a boundary that costs nearly
-nothing is the point of colocation (68 ns against 855 ns). Not in here: what a remote call does.
+A method of a handle has the interface's own signature, so wrong arguments fail in the caller, before anything is
+sent, with Python's own message. Its source is a few lines, made at run time: read `_LOCAL` and `_REMOTE`.
+Generated code and not `__getattr__`, because a boundary that costs nearly nothing is the point of colocation
+(about 100 ns against 855 ns). Not in here: what a remote call does.
 """
 
 from __future__ import annotations
@@ -13,25 +13,30 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from weaverlab.component import ComponentSpec, MethodSpec
+from weaverlab.observe import MethodStats
 from weaverlab.runtime import context
 
-# {a} is the parameter list of the signature, {c} the same names as arguments, {n} the method's name.
+# {name} has the parameters {declared}; {passed} are the same names as arguments, {packed} as elements of a tuple. What
+# the method closes over begins with underscores, as no parameter of an interface should.
 _LOCAL = """
-{d} {n}(self, {a}):
-    self._stats_{n}.calls += 1
-    if __weaver_trace():
-        return {w}self._traced_{n}({c})
-    try:
-        return {w}self._target_{n}({c})
-    except BaseException:
-        self._stats_{n}.errors += 1
-        raise
+def make(__target, __stats, __traced, __trace):
+    {define} {name}({declared}):
+        __stats.calls += 1
+        if __trace():
+            return {wait}__traced({passed})
+        try:
+            return {wait}__target({passed})
+        except BaseException:
+            __stats.errors += 1
+            raise
+    return {name}
 """
 _REMOTE = """
-{d} {n}(self, {a}):
-    return {w}self._send(self._method_{n}, ({p}))
+def make(__send, __method):
+    {define} {name}({declared}):
+        return {wait}__send(__method, ({packed}))
+    return {name}
 """
-
 
 # The kinds of parameters that are not plainly positional.
 _REST: Any = inspect.Parameter.VAR_POSITIONAL
@@ -45,20 +50,37 @@ def keywords_of(method: MethodSpec) -> bool:
     return bool(kinds & {_NAMED, _NAMED_REST})
 
 
+class Handle:
+    """Calls one component, here or in another process: its methods are functions, made by this module."""
+
+    def __init__(self, component: str, methods: Mapping[str, Callable[..., Any]]) -> None:
+        self.__dict__.update(methods)
+        self.__component = component
+
+    def __repr__(self) -> str:
+        methods = ", ".join(name for name in vars(self) if not name.startswith("_"))
+        return f"<handle to {self.__component}: {methods}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"{self!r} cannot be pickled: a handle belongs to one process. "
+            "Declare a Ref in the component that needs it."
+        )
+
+
 def local_handle(
     spec: ComponentSpec,
     instance: object,
-    stats: Mapping[str, object],
+    stats: Mapping[str, MethodStats],
     traced: Callable[[MethodSpec, Callable[..., Any]], Callable[..., Any]],
-) -> Any:
+) -> Handle:
     """Return a handle that calls `instance` directly; `traced` wraps a method for calls of a traced request."""
-    handle = _class(spec, _LOCAL, {"__weaver_trace": context.trace.get})()
+    methods = {}
     for method in spec.methods:
         target = getattr(instance, method.name)
-        setattr(handle, f"_target_{method.name}", target)
-        setattr(handle, f"_traced_{method.name}", traced(method, target))
-        setattr(handle, f"_stats_{method.name}", stats[method.name])
-    return handle
+        parts = (target, stats[method.name], traced(method, target), context.trace.get)
+        methods[method.name] = _function(spec, method, _LOCAL, parts)
+    return Handle(spec.name, methods)
 
 
 def remote_handle(
@@ -66,53 +88,39 @@ def remote_handle(
     methods: Mapping[str, object],
     send: Callable[[Any, tuple[object, ...]], Any],
     send_async: Callable[[Any, tuple[object, ...]], Any],
-) -> Any:
+) -> Handle:
     """Return a handle whose methods pass `methods[name]` and the arguments to `send` or `send_async`."""
-    handle = _class(spec, _REMOTE, {})()
-    handle._send, handle._send_async = send, send_async
-    for method in spec.methods:
-        setattr(handle, f"_method_{method.name}", methods[method.name])
-    return handle
-
-
-def _class(spec: ComponentSpec, template: str, names: dict[str, object]) -> type:
-    body: dict[str, object] = {
-        "__doc__": f"Handle to component {spec.name}.",
-        "__repr__": lambda self: f"<handle to {spec.name}: {', '.join(m.name for m in spec.methods)}>",
-        "__reduce__": _refuse_pickling,
-    }
-    for method in spec.methods:
-        body[method.name] = _function(spec, method, template, names)
-    return type(f"{spec.name}Handle", (), body)
-
-
-def _function(spec: ComponentSpec, method: MethodSpec, template: str, names: dict[str, object]) -> object:
-    """Return one method of a handle: the template filled in, with the interface's defaults and documentation."""
-    parameters = [p for p in method.signature.parameters.values() if p.name != "self"]
-    source = template.format(
-        n=method.name,
-        d="async def" if method.is_async else "def",
-        w="await " if method.is_async else "",
-        a=_declared(parameters),
-        c=_passed(parameters),
-        p=_packed(parameters, keywords_of(method)),
+    return Handle(
+        spec.name,
+        {
+            method.name: _function(
+                spec, method, _REMOTE, (send_async if method.is_async else send, methods[method.name])
+            )
+            for method in spec.methods
+        },
     )
-    if method.is_async:
-        source = source.replace("self._send(", "self._send_async(")
-    scope = dict(names)
-    exec(compile(source, f"<handle of {spec.name}>", "exec"), scope)  # the text is ours, the names are identifiers
-    function: Any = scope[method.name]
-    function.__defaults__ = tuple(p.default for p in parameters if _positional(p) and p.default is not p.empty) or None
-    function.__kwdefaults__ = {
-        p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
-    }
+
+
+def _function(spec: ComponentSpec, method: MethodSpec, template: str, parts: tuple[object, ...]) -> Callable[..., Any]:
+    """Return one method of a handle: the template filled in, with the interface's defaults and documentation."""
+    parameters = list(method.signature.parameters.values())
+    source = template.format(
+        name=method.name,
+        define="async def" if method.is_async else "def",
+        wait="await " if method.is_async else "",
+        declared=_declared(parameters),
+        passed=_passed(parameters),
+        packed=_packed(parameters, keywords_of(method)),
+    )
+    scope: dict[str, Any] = {}
+    exec(compile(source, f"<handle to {spec.name}>", "exec"), scope)  # the text is ours, the names are identifiers
+    function = scope["make"](*parts)
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    function.__defaults__ = tuple(p.default for p in positional if p.default is not p.empty) or None
+    function.__kwdefaults__ = {p.name: p.default for p in parameters if p.kind is _NAMED and p.default is not p.empty}
     function.__doc__ = getattr(spec.interface, method.name).__doc__
     function.__qualname__ = f"{spec.name}.{method.name}"
-    return function
-
-
-def _positional(parameter: inspect.Parameter) -> bool:
-    return parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    return function  # type: ignore[no-any-return]
 
 
 def _declared(parameters: list[inspect.Parameter]) -> str:
@@ -145,9 +153,3 @@ def _packed(parameters: list[inspect.Parameter], keywords: bool) -> str:
     if keywords:
         elements.append("{" + "".join(named.get(p.kind, "").format(p.name) for p in parameters) + "},")
     return " ".join(elements)
-
-
-def _refuse_pickling(self: object) -> Any:
-    raise TypeError(
-        f"{self!r} cannot be pickled: a handle belongs to one process. Declare a Ref in the component that needs it."
-    )

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ from weaverlab.antipode import Lineage
 from weaverlab.antipode import context as lineage_context
 from weaverlab.clock import Clock, Rng
 from weaverlab.component import ComponentSpec
-from weaverlab.errors import CallLost, RemoteCallError, StoppedError, Unreachable
+from weaverlab.errors import CallLost, RemoteCallError, StoppedError, Unreachable, WeaverError
 from weaverlab.history import Invoked, Returned
 from weaverlab.observe import MethodStats
 from weaverlab.routing import Backoff, RoundRobin
@@ -115,77 +114,81 @@ class RemoteComponent:
 
     def call(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
         """Call and wait for the answer, blocking the thread for at most the deadline."""
-        started_s = self._clock.now_s()
-        ends_s = self._ends_s(started_s)
+        started_s, timeout_s = self._begin()
         span = self._invoked(method) if self._is_traced and context.trace.get() else ""
         lineage = lineage_context.current().pack()
+        call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get())
         attempts = 1
         while True:
             try:
-                pool = self._pools[self._balancer.pick(len(self._pools))]
-                left_s = ends_s - self._clock.now_s()
-                reply = pool.call(method.number, args, left_s, _trace(span), lineage, _metadata())
+                reply = self._next_pool().call(*call)
                 break
             except (RemoteCallError, StoppedError) as error:
-                self._clock.sleep(self._pause_s(error, method, attempts, ends_s))
-                attempts += 1
-        return self._finish(method, reply, started_s, span)
+                self._clock.sleep(self._pause_s(error, method, attempts, started_s + timeout_s))
+            attempts += 1
+            call = (method.number, args, started_s + timeout_s - self._clock.now_s(), *call[3:])
+        return self._end(method, reply, started_s, span)
 
     async def call_async(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
         """The same for a caller on an event loop, which goes on with other tasks meanwhile."""
-        started_s = self._clock.now_s()
-        ends_s = self._ends_s(started_s)
+        started_s, timeout_s = self._begin()
         span = self._invoked(method) if self._is_traced and context.trace.get() else ""
         lineage = lineage_context.current().pack()
+        call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get())
         attempts = 1
         while True:
             try:
-                channel = self._links.channel(self._addresses[self._balancer.pick(len(self._addresses))])
-                left_s = ends_s - self._clock.now_s()
-                reply = await channel.call(method.number, args, left_s, _trace(span), lineage, _metadata())
+                reply = await self._next_channel().call(*call)
                 break
             except (RemoteCallError, StoppedError) as error:
-                await asyncio.sleep(self._pause_s(error, method, attempts, ends_s))
-                attempts += 1
-        return self._finish(method, reply, started_s, span)
+                await asyncio.sleep(self._pause_s(error, method, attempts, started_s + timeout_s))
+            attempts += 1
+            call = (method.number, args, started_s + timeout_s - self._clock.now_s(), *call[3:])
+        return self._end(method, reply, started_s, span)
 
-    def _ends_s(self, now_s: float) -> float:
-        self._require_open()
+    def _next_pool(self) -> SyncPool:
+        return self._pools[self._balancer.pick(len(self._pools))]
+
+    def _next_channel(self) -> AsyncChannel:
+        return self._links.channel(self._addresses[self._balancer.pick(len(self._addresses))])
+
+    def _begin(self) -> tuple[float, float]:
+        """Return the time now, and how long the call may take."""
+        now_s = self._clock.now_s()
         ends_s = context.deadline.get()
-        return now_s + self._call_timeout_s if ends_s is None else ends_s
+        if self._links.closed_because:
+            raise self._stopped()
+        return now_s, self._call_timeout_s if ends_s is None else ends_s - now_s
 
-    def _require_open(self) -> None:
+    def _stopped(self) -> StoppedError:
         because = self._links.closed_because
-        if because:
-            raise StoppedError(f"cannot call {self._name}: {because}\nDeploy again and take a new handle.")
+        return StoppedError(f"cannot call {self._name}: {because}\nDeploy again and take a new handle.")
 
-    def _pause_s(
-        self, error: RemoteCallError | StoppedError, method: RemoteMethod, attempts: int, ends_s: float
-    ) -> float:
+    def _pause_s(self, error: WeaverError, method: RemoteMethod, attempts: int, ends_s: float) -> float:
         """Return how long to wait before the call is repeated; raise `error` if it must not be."""
         pause_s = self._backoff.pause_s(attempts, self._links.rng)
         may_repeat = isinstance(error, Unreachable) or (isinstance(error, CallLost) and method.retriable)
-        if may_repeat and not self._links.closed_because and self._clock.now_s() + pause_s < ends_s:
+        is_stopped = isinstance(error, StoppedError) or (may_repeat and bool(self._links.closed_because))
+        if may_repeat and not is_stopped and self._clock.now_s() + pause_s < ends_s:
             method.stats.retries += 1
             return pause_s
         method.stats.calls += 1
         method.stats.errors += 1
-        if isinstance(error, StoppedError) or may_repeat:
-            self._require_open()
         if isinstance(error, RemoteCallError):
             error.attempts = attempts
-        raise error
+        raise self._stopped() if is_stopped else error
 
-    def _finish(self, method: RemoteMethod, reply: Reply, started_s: float, span: str) -> Any:
+    def _end(self, method: RemoteMethod, reply: Reply, started_s: float, span: str) -> Any:
         """Join the callee's lineage, count the call, and return its value or raise its exception."""
         if reply.lineage:
             lineage_context.join(Lineage.unpack(reply.lineage))
         method.stats.record(self._clock.now_s() - started_s, reply.ok, lineage_bytes=len(reply.lineage))
+        value = reply.value
         if span:
-            self._returned(span, reply)
+            self._returned(span, "" if reply.ok else type(value[0]).__name__)
         if reply.ok:
-            return reply.value
-        raise failures.unpack(reply.value)
+            return value
+        raise failures.unpack(value)
 
     def _invoked(self, method: RemoteMethod) -> str:
         span = f"{self._caller.component}@{self._caller.replica}#{next(self._spans)}"
@@ -194,17 +197,11 @@ class RemoteComponent:
         self._recorder.record(event)
         return span
 
-    def _returned(self, span: str, reply: Reply) -> None:
+    def _returned(self, span: str, error: str) -> None:
         me, now_s = self._caller, self._clock.now_s()
-        error = "" if reply.ok else type(reply.value[0]).__name__
         self._recorder.record(Returned(now_s, context.trace.get(), me.component, me.replica, me.region, span, error))
 
 
 def _trace(span: str) -> bytes:
     """Return the trace part of a call: 16 bytes of trace id, then the span's name; empty when not traced."""
     return bytes.fromhex(context.trace.get()) + span.encode() if span else b""
-
-
-def _metadata() -> bytes:
-    entries = context.current_metadata()
-    return json.dumps(dict(entries)).encode() if entries else b""
