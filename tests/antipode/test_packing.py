@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.antipode.world import lineages
@@ -38,12 +38,24 @@ def test_a_typical_dependency_takes_at_most_32_bytes_alone_and_fewer_in_company(
     assert len(company.pack()) / len(company) <= 14
 
 
-@given(st.binary(max_size=60))
-@example(b"\x01\x00\x00")  # an empty lineage that is not b""
-@example(b"\x01\x01\x01a\x02\x00\x00\x01\x00\x00\x02")  # one log twice
-@example(b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")  # 2**64 - 1 names announced
-@example(b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f")  # a number above 64 bits
-@example(b"\x01\x01\x02\xc3\x28\x01\x00\x00\x01")  # a name that is not UTF-8
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\x01\x00\x00", id="an empty lineage that is not empty bytes"),
+        pytest.param(b"\x01\x01\x01a\x02\x00\x00\x01\x00\x00\x02", id="one log twice"),
+        pytest.param(b"\x01" + b"\xff" * 9 + b"\x01", id="2**64 - 1 names announced"),
+        pytest.param(b"\x01\x01\x01a\x01\x00\x00" + b"\xff" * 9 + b"\x7f", id="a version above 64 bits"),
+        pytest.param(b"\x01\x01\x01a\x01\x00\x00" + b"\xff" * 40, id="a version without end"),
+        pytest.param(b"\x01\x01\x02\xc3\x28\x01\x00\x00\x01", id="a name that is not UTF-8"),
+        pytest.param(b"\x01\x01\x01a\x01\x00\x07\x01", id="a name that is not in the table"),
+    ],
+)
+def test_bytes_that_no_lineage_packs_to_are_refused(data):
+    with pytest.raises(ProtocolError, match="malformed lineage"):
+        Lineage.unpack(data)
+
+
+@given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda data: b"\x01" + data))
 def test_garbage_is_a_protocol_error_or_a_lineage_and_never_anything_else(data):
     try:
         lineage = Lineage.unpack(data)

@@ -9,8 +9,10 @@ import threading
 import pytest
 
 from tests.stores.deployment import in_thread
-from weaverlab.antipode import Lineage, context, request
+from weaverlab.antipode import Dependency, Lineage, context, request
+from weaverlab.antipode.queue import Message
 from weaverlab.errors import StoppedError
+from weaverlab.stores import embedded
 
 LONG_S = 60.0
 
@@ -119,13 +121,35 @@ def test_a_consumer_that_vanishes_loses_nothing_when_its_lease_runs_out(deploy):
         assert next(messages).value == 1
 
 
-def test_closing_from_elsewhere_ends_a_loop_that_waits(deploy):
+def test_closing_from_elsewhere_ends_a_loop_that_waits(deploy, monkeypatch):
+    monkeypatch.setattr(embedded, "POLL_S", LONG_S)  # so that nothing but close() ends it in time
     messages = consume(deploy())
     looping = in_thread(list, messages)
 
     messages.close()
 
     assert looping.result(5) == []
+
+
+def test_a_message_that_comes_while_its_consumer_is_being_closed_goes_to_somebody_else():
+    class CrossingService:
+        """Hands out a message although the consumer was interrupted a moment ago."""
+
+        def take(self, *args):
+            subscription.interrupt()
+            return Message(b"", b"", Dependency("notes", "eu", 1), b"")
+
+        def interrupt(self, *args): ...
+
+        def release(self, *args):
+            released.append(args[:4])
+
+    released: list[tuple[str, ...]] = []
+    queue = ("notes", "us", "notes", "new")
+    subscription = embedded.EmbeddedSubscription(CrossingService(), queue, LONG_S)
+
+    assert subscription.next(None) is None
+    assert released == [queue]
 
 
 def test_closing_while_a_message_is_handled_lets_it_finish_and_be_acknowledged(deploy):

@@ -28,7 +28,10 @@ _block_mode: ContextVar[Mode | None] = ContextVar("weaverlab_barriers", default=
 
 @contextlib.contextmanager
 def barriers(mode: Mode) -> Iterator[None]:
-    """Let every barrier in this block wait (`enforce`), only report (`dry_run`), or do nothing (`off`)."""
+    """Let every barrier in this block wait (`enforce`), only report (`dry_run`), or do nothing (`off`).
+
+    It applies to this context; the mode of a component in another process is the deployment's, or its own block's.
+    """
     if mode not in MODES:
         raise ValueError(f"barriers({mode!r}): expected one of {', '.join(map(repr, MODES))}.")
     token = _block_mode.set(mode)

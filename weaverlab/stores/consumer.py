@@ -134,8 +134,8 @@ class Consumer:
     def _finish(self, done: Message | None, failed: bool) -> None:
         if done is not None and not failed:
             self._subscription.acknowledge(done)
-        self._subscription.release()
         self.close()
+        self._subscription.release()
 
     async def _in_own_thread(self, function: Callable[..., R], *args: object) -> R:
         import asyncio

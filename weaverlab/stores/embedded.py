@@ -15,7 +15,7 @@ from weaverlab.antipode.queue import Message
 from weaverlab.clock import unique_id
 from weaverlab.stores.service import MAX_WAIT_S, EmbeddedStoreService
 
-POLL_S = 2.0  # one idle consumer asks this often; it also bounds a close() that crosses a take() on its way
+POLL_S = 5.0  # one idle consumer asks this often; well under any deadline that its loop may run under
 
 
 @dataclass(frozen=True)

@@ -72,11 +72,11 @@ class EmbeddedStoreService(Interface):
         raise NotImplementedError
 
     def release(self, store: str, region: str, exchange: str, key: str, consumer: str) -> int:
-        """Make all that `consumer` holds available again; return how many messages."""
+        """Make all that `consumer` holds available again; return how many messages. The last word of a consumer."""
         raise NotImplementedError
 
     def interrupt(self, store: str, region: str, exchange: str, key: str, consumer: str) -> None:
-        """Let a `take` of this consumer that is blocked now return None."""
+        """Let a `take` of this consumer return None, be it blocked now or still on its way."""
         raise NotImplementedError
 
     def history(self) -> tuple[Applied, ...]:
@@ -98,7 +98,7 @@ class EmbeddedStores(Implements[EmbeddedStoreService], EmbeddedStoreService):
         self._written = threading.Condition(self._lock)  # for who waits for a write that has not been made
         self._stopped = threading.Condition(self._lock)  # for who knows when to wake up
         self._published: dict[tuple[str, str, str, str], threading.Condition] = {}  # for the consumers of one queue
-        self._taking: set[str] = set()  # consumers that are blocked in take
+        self._interrupted: set[str] = set()  # consumers that want nothing more, until they release
         self._is_stopped = False
         self._history: deque[Applied] = deque(maxlen=HISTORY_MAX)
         self._stores: dict[str, EmbeddedStore | EmbeddedQueue] = {}
@@ -170,18 +170,14 @@ class EmbeddedStores(Implements[EmbeddedStoreService], EmbeddedStoreService):
             if done:
                 queue.acknowledge(region, exchange, key, consumer, done)
             until_s = self._clock.now_s() + min(timeout_s, MAX_WAIT_S)
-            self._taking.add(consumer)
-            try:
-                while consumer in self._taking:
-                    now_s = self._clock.now_s()
-                    message = queue.take(region, exchange, key, consumer, now_s, lease_s)
-                    if message is not None or now_s >= until_s:
-                        return message
-                    next_s = queue.next_delivery_s(region, exchange, key)
-                    self._sleep(arrival, now_s, until_s if next_s is None else min(until_s, next_s))
-                return None
-            finally:
-                self._taking.discard(consumer)
+            while consumer not in self._interrupted:
+                now_s = self._clock.now_s()
+                message = queue.take(region, exchange, key, consumer, now_s, lease_s)
+                if message is not None or now_s >= until_s:
+                    return message
+                next_s = queue.next_delivery_s(region, exchange, key)
+                self._sleep(arrival, now_s, until_s if next_s is None else min(until_s, next_s))
+            return None
 
     def acknowledge(self, store: str, region: str, exchange: str, key: str, consumer: str, done: int) -> bool:
         with self._lock:
@@ -189,13 +185,14 @@ class EmbeddedStores(Implements[EmbeddedStoreService], EmbeddedStoreService):
 
     def release(self, store: str, region: str, exchange: str, key: str, consumer: str) -> int:
         with self._lock:
+            self._interrupted.discard(consumer)
             released = self._queue(store).release(region, exchange, key, consumer)
             self._arrival(store, region, exchange, key).notify_all()
             return released
 
     def interrupt(self, store: str, region: str, exchange: str, key: str, consumer: str) -> None:
         with self._lock:
-            self._taking.discard(consumer)
+            self._interrupted.add(consumer)
             self._arrival(store, region, exchange, key).notify_all()
 
     def history(self) -> tuple[Applied, ...]:
