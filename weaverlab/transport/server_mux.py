@@ -58,7 +58,8 @@ class ServerLink(Stream):
             else:
                 self._cancel(message.call_id)
         self._is_in_batch = False
-        self.flush()
+        if self._queue:
+            self.flush()
         if self.is_congested and self.is_open:
             self._is_reading = False
             self.pause_reading()

@@ -32,6 +32,10 @@ class Stream:
         self.bytes_sent = 0
         self._loop = loop
         self._sock = sock
+        # Looked up once, since all three are used for every message.
+        self._recv_into = sock.recv_into
+        self._get_buffer = self.connection.get_buffer
+        self._received = self.connection.received
         self._queue: list[Buffer] = []
         self._flush_is_scheduled = False
         self._waits_writable = False
@@ -133,9 +137,9 @@ class Stream:
 
     def _on_readable(self) -> None:
         try:
-            count = self._sock.recv_into(self.connection.get_buffer())
+            count = self._recv_into(self._get_buffer())
             if count:
-                messages = self.connection.received(count)
+                messages = self._received(count)
                 if messages:
                     self.on_messages(messages)
             else:

@@ -14,8 +14,7 @@ from __future__ import annotations
 from enum import Enum, IntEnum
 
 from weaverlab.errors import ProtocolError
-from weaverlab.wire.frames import MAX_FRAME_BYTES, Kind, Message, Notice, encode_notice
-from weaverlab.wire.messages import Call, ReceivedReply
+from weaverlab.wire.frames import MAX_FRAME_BYTES, Kind, Message, encode_notice
 from weaverlab.wire.reader import FrameReader
 
 MUX_SCRATCH_BYTES = 64 * 1024  # one read may bring many frames
@@ -57,6 +56,8 @@ _MOVES: dict[Role, dict[State, dict[int, State]]] = {
     for role, by_state in TRANSITIONS.items()
 }
 
+_NOTED = frozenset((int(Kind.CALL), int(Kind.GOODBYE)))
+
 
 class Connection:
     """One end of a connection with many calls in flight. After ProtocolError it is closed."""
@@ -67,6 +68,7 @@ class Connection:
         self._is_server = role is Role.SERVER
         self._moves = _MOVES[role]
         self._reader = FrameReader(max_frame_bytes, MUX_SCRATCH_BYTES)
+        self._received = self._reader.received
         self.get_buffer = self._reader.get_buffer  # memory for the next bytes; then call `received`
 
     def received(self, count: int) -> list[Message]:
@@ -76,14 +78,18 @@ class Connection:
             ProtocolError: no frame, or one that may not come now.
         """
         try:
-            messages = self._reader.received(count)
+            messages = self._received(count)
             for message in messages:
-                self._move(message)
+                self.state = self._moves[self.state][message.kind]
+                if message.kind in _NOTED:
+                    self._note(message)
+        except KeyError:
+            raise self._mistake(message) from None
         except ProtocolError:
             self.state = State.CLOSED
             raise
-        if self._is_server and messages:
-            return self._handed_out(messages)
+        if self._is_server and self.state is State.DRAINING:
+            return [message for message in messages if message.kind != Kind.CALL]
         return messages
 
     def received_eof(self) -> str:
@@ -100,29 +106,11 @@ class Connection:
         """Accept nothing from now on."""
         self.state = State.CLOSED
 
-    def _move(self, message: Message) -> None:
-        kind = _kind(message)
-        try:
-            self.state = self._moves[self.state][kind]
-        except KeyError:
-            name = Kind(kind).name
-            raise ProtocolError(f"the peer sent a {name}, which may not come while {self.state.name}") from None
-        if kind == Kind.GOODBYE:
+    def _note(self, message: Message) -> None:
+        """Remember the last call that is executed: the server hands out no others, the client is told."""
+        if message.kind == Kind.GOODBYE or self.state is State.READY:
             self.last_call_id = message.call_id
 
-    def _handed_out(self, messages: list[Message]) -> list[Message]:
-        if self.state is State.DRAINING:
-            return [message for message in messages if type(message) is not Call]
-        for message in messages:
-            if type(message) is Call:
-                self.last_call_id = message.call_id
-        return messages
-
-
-def _kind(message: Message) -> int:
-    if type(message) is Call:
-        return Kind.CALL
-    if type(message) is ReceivedReply:
-        return Kind.REPLY if message.ok else Kind.FAILURE
-    assert type(message) is Notice
-    return message.kind
+    def _mistake(self, message: Message) -> ProtocolError:
+        was, self.state = self.state, State.CLOSED
+        return ProtocolError(f"the peer sent a {Kind(message.kind).name}, which may not come while {was.name}")

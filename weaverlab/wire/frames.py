@@ -91,7 +91,7 @@ def encode_call(
 ) -> Pieces:
     """Return the frame of a call. Raises CannotTravel when it is larger than the peer would accept."""
     payload, buffers, is_dill = args
-    microseconds = int(min(timeout_s, DEADLINE_MAX_S) * 1e6)
+    microseconds = int((timeout_s if timeout_s < DEADLINE_MAX_S else DEADLINE_MAX_S) * 1e6)
     if len(payload) <= JOIN_BYTES_MAX and not (trace or lineage or metadata or buffers or is_dill):
         return HEADER.pack(len(payload), _CALL, 0, method, call_id, microseconds) + payload, ()
     flags, parts = _optional_parts(trace, lineage, metadata, args)
@@ -118,21 +118,23 @@ def encode_notice(kind: Kind, call_id: int) -> bytes:
 
 
 def _optional_parts(trace: bytes, lineage: bytes, metadata: bytes, value: Encoded) -> tuple[int, bytes]:
-    flags, parts = (_DILL if value.is_dill else 0), b""
+    _, buffers, is_dill = value
+    flags, parts = (_DILL if is_dill else 0), b""
     for flag, part in ((_TRACE, trace), (_LINEAGE, lineage), (_METADATA, metadata)):
         if part:
             flags |= flag
             parts += _U32.pack(len(part)) + part
-    if value.buffers:
+    if buffers:
         flags |= BUFFERS
-        lengths = b"".join([buffer.nbytes.to_bytes(8, "little") for buffer in value.buffers])
+        lengths = b"".join([buffer.nbytes.to_bytes(8, "little") for buffer in buffers])
         parts += _U32.pack(len(lengths)) + lengths
     return flags, parts
 
 
 def _checked_length(parts: bytes, value: Encoded, max_frame_bytes: int) -> int:
-    length = len(parts) + len(value.payload)
-    total = length + sum(buffer.nbytes for buffer in value.buffers)
+    payload, buffers, _ = value
+    length = len(parts) + len(payload)
+    total = length + sum(buffer.nbytes for buffer in buffers)
     if total > max_frame_bytes:
         raise CannotTravel(
             f"A value of {total:,} bytes was to be sent; a frame carries at most {max_frame_bytes:,}. Send it in parts."
@@ -153,7 +155,7 @@ def check_body_length(length: int, max_frame_bytes: int) -> None:
 
 
 def decode_body(
-    header: tuple[int, int, int, int, int, int], source: Buffer, start: int, max_frame_bytes: int
+    header: tuple[int, int, int, int, int, int], source: bytearray, start: int, max_frame_bytes: int
 ) -> tuple[Message, tuple[int, ...]]:
     """Return the message of a frame, and how long its buffers are, which the reader then fills.
 
@@ -179,10 +181,10 @@ def decode_body(
             packed, start = _part(source, start, end)
             lengths = _buffer_lengths(packed, max_frame_bytes - length)
     if kind == _CALL:
-        payload = bytes(source[start:end])
+        payload = source[start:end]
         return Call(call_id, method, microseconds * 1e-6, trace, lineage, metadata, payload, is_dill), lengths
-    if kind in (_REPLY, _FAILURE):
-        return ReceivedReply(call_id, kind == _REPLY, lineage, bytes(source[start:end]), is_dill), lengths
+    if kind == _REPLY or kind == _FAILURE:  # noqa: SIM109 - once per call
+        return ReceivedReply(call_id, kind, kind == _REPLY, lineage, source[start:end], is_dill), lengths
     if kind in (Kind.CANCEL, Kind.GOODBYE):
         if length or flags:
             raise ProtocolError(f"a {Kind(kind).name} frame has a body of {length} bytes; it must have none")
@@ -190,7 +192,7 @@ def decode_body(
     raise ProtocolError(f"a frame has the unknown kind {kind}")
 
 
-def _part(source: Buffer, start: int, end: int) -> tuple[bytes, int]:
+def _part(source: bytearray, start: int, end: int) -> tuple[bytes, int]:
     """Return one optional part and where the next begins."""
     first = start + 4
     if first > end:

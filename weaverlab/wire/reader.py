@@ -64,16 +64,21 @@ class FrameReader:
         Raises:
             ProtocolError: the peer sends something that is no frame, or larger than is accepted.
         """
+        if not self._held and not self._filling:
+            header: _Header = HEADER.unpack_from(self._scratch)
+            # Mostly it is one whole small frame. (Of less than a header, the rest is an old one's: no match.)
+            if count == HEADER_BYTES + header[0] and not header[2] & BUFFERS:
+                return [decode_body(header, self._scratch, HEADER_BYTES, self._max_frame_bytes)[0]]
         messages: list[Message] = []
         if self._filling:
             self._fill(count, messages)
             return messages
         start, end = 0, self._held + count
         while end - start >= HEADER_BYTES and not self._filling:
-            header: _Header = HEADER.unpack_from(self._scratch, start)
+            header = HEADER.unpack_from(self._scratch, start)
             stop = start + HEADER_BYTES + header[0]
             if stop <= end:
-                message, lengths = decode_body(header, self._view, start + HEADER_BYTES, self._max_frame_bytes)
+                message, lengths = decode_body(header, self._scratch, start + HEADER_BYTES, self._max_frame_bytes)
                 start = stop
                 if header[2] & BUFFERS:
                     start = self._begin_buffers(message, lengths, start, end, messages)
@@ -135,7 +140,7 @@ class FrameReader:
             self._finish(messages)
             return
         header, self._header = self._header, None
-        message, lengths = decode_body(header, memoryview(self._memory[0]), 0, self._max_frame_bytes)
+        message, lengths = decode_body(header, self._memory[0], 0, self._max_frame_bytes)
         self._message = message
         self._memory = []
         if lengths:

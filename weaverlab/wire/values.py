@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from weaverlab.errors import CannotTravel
 
@@ -20,12 +20,9 @@ LARGE_BYTES_MIN = 64 * 1024
 Buffer = bytes | bytearray | memoryview
 
 
-class Encoded(NamedTuple):
-    """A value ready for the wire. `buffers` are views of the sender's own memory, not copies."""
-
-    payload: bytes
-    buffers: Sequence[memoryview] = ()
-    is_dill: bool = False
+# A value ready for the wire: its pickle; its buffers, views of the sender's own memory; whether dill made it.
+# A plain tuple, since two are made per call and a named one costs 0.2 us more.
+Encoded = tuple[bytes, Sequence[memoryview], bool]
 
 
 def encode_value(value: object) -> Encoded:
@@ -37,8 +34,17 @@ def encode_value(value: object) -> Encoded:
     Raises:
         CannotTravel: neither pickle nor dill can encode it; names the item of a tuple that cannot.
     """
+    buffers: list[memoryview] = []
+
+    def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
+        view = buffer.raw()
+        if view.nbytes < OUT_OF_BAND_BYTES_MIN:
+            return True
+        buffers.append(view)
+        return False
+
     try:
-        return _pickled(value)
+        return pickle.dumps(_lift_large_bytes(value), 5, buffer_callback=keep_in_band), buffers, False
     except Exception as error:  # whatever a __reduce__ or __getstate__ may raise
         return _dilled(value, error)
 
@@ -56,12 +62,15 @@ def decode_value(payload: Buffer, buffers: Sequence[bytearray] = (), is_dill: bo
             import dill
 
             return dill.loads(payload, buffers=buffers)
-        return pickle.loads(payload, buffers=buffers)
+        return pickle.loads(payload, buffers=buffers) if buffers else pickle.loads(payload)
     except Exception as error:
         raise CannotTravel(
             f"A value arrived but could not be unpickled: {type(error).__name__}: {error}\n"
             "Its class must be importable, or shipped by the deployment, in the receiving process too."
         ) from error
+
+
+_BYTES_TYPES = frozenset((bytes, bytearray))
 
 
 class _LargeBytes:
@@ -76,27 +85,13 @@ class _LargeBytes:
         return bytes, (pickle.PickleBuffer(self._content),)
 
 
-def _pickled(value: object) -> Encoded:
-    buffers: list[memoryview] = []
-
-    def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
-        view = buffer.raw()
-        if view.nbytes < OUT_OF_BAND_BYTES_MIN:
-            return True
-        buffers.append(view)
-        return False
-
-    return Encoded(pickle.dumps(_lift_large_bytes(value), 5, buffer_callback=keep_in_band), buffers)
-
-
 def _lift_large_bytes(value: object) -> object:
-    if type(value) is tuple:
-        for item in value:
-            kind = type(item)
-            if (kind is bytes or kind is bytearray) and len(item) >= LARGE_BYTES_MIN:
-                return tuple([_lifted(item) for item in value])
-        return value
-    return _lifted(value)
+    if type(value) is not tuple:
+        return _lifted(value)
+    for item in value:
+        if type(item) in _BYTES_TYPES and len(item) >= LARGE_BYTES_MIN:
+            return tuple([_lifted(item) for item in value])
+    return value
 
 
 def _lifted(item: object) -> object:
@@ -111,7 +106,7 @@ def _dilled(value: object, error: Exception) -> Encoded:
     import dill  # 50 ms, and most processes never need it
 
     try:
-        return Encoded(dill.dumps(value, protocol=5), (), True)
+        return dill.dumps(value, protocol=5), (), True
     except Exception as dill_error:
         raise CannotTravel(
             f"{_culprit(value)} cannot be pickled: {error} (dill: {dill_error})\n"
