@@ -25,10 +25,15 @@ class Lag:
 
 @dataclass(frozen=True)
 class WeaverlabSection:
-    """[weaverlab]: `app` is a file relative to weaver.toml; `call_timeout_s` the deadline of a call that sets none."""
+    """[weaverlab]: the application as a whole.
+
+    `app` is a file relative to weaver.toml, `call_timeout_s` the deadline of a call that sets none, `barriers` what every
+    barrier does unless a block says otherwise: wait, report what it would have waited for, or nothing.
+    """
 
     app: str = ""
     call_timeout_s: float = 30.0
+    barriers: Literal["enforce", "dry_run", "off"] = "enforce"
 
 
 @dataclass(frozen=True)

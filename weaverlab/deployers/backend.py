@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from weaverlab.history import Event
 from weaverlab.observe import MethodCounts
 from weaverlab.observe.snapshot import State
 from weaverlab.runtime.weavelet import Weavelet
 from weaverlab.types import ReplicaInfo
+
+Progress: TypeAlias = Callable[[int, int], None]  # takes how many weavelets are ready, and of how many
 
 
 class Backend(Protocol):
@@ -25,7 +28,7 @@ class Backend(Protocol):
     def failure(self) -> BaseException | None:
         """Return why the deployment failed, None while it has not."""
 
-    def start(self) -> None:
+    def start(self, progress: Progress) -> None:
         """Start everything and return when every component is ready; raise, leaving nothing behind, otherwise."""
 
     def run_main(self) -> None:

@@ -86,7 +86,7 @@ class Deployment:
 
     def callgraph(self) -> Picture:
         """Draw components, replicas and stores, and what was called."""
-        return Picture(lambda: callgraph_drawing(self.status()))
+        return Picture(lambda: callgraph_drawing(self.status()), lambda: self.is_running)
 
     def lineage(self, request: str | None = None) -> Picture:
         """Draw one request as a space-time diagram: the one with this trace id, or the newest."""
@@ -94,7 +94,7 @@ class Deployment:
         def draw() -> Drawing:
             return lineage_drawing(self.events(), request)
 
-        return Picture(draw)
+        return Picture(draw, lambda: self.is_running)
 
     def run_main(self) -> None:
         """Run the body of Main (where it runs in a process of its own: wait until it has ended).
@@ -114,6 +114,11 @@ class Deployment:
                     self._backend.stop(drain_s)
                 finally:
                     self._last = replace(last[0], state=self._backend.state, replicas=self._backend.replicas()), last[1]
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why the deployment failed; None while it has not."""
+        return self._backend.failure
 
     @property
     def is_running(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 
+from weaverlab.deployers.backend import Progress
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.placing import place, socket_directory
 from weaverlab.deployers.plan import Plan
@@ -33,12 +34,14 @@ class InProcess:
         self.state: State = "starting"
         self.failure: BaseException | None = None
 
-    def start(self) -> None:
+    def start(self, progress: Progress) -> None:
         started: list[Weavelet] = []
         try:
             for weavelet in self._weavelets:
+                progress(len(started), len(self._weavelets))
                 weavelet.start()
                 started.append(weavelet)
+            progress(len(started), len(self._weavelets))
         except BaseException as error:
             self.state, self.failure = "failed", error
             self._stop(started, drain_s=0.0)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from weaverlab.clock import unique_id
 from weaverlab.config import Config, parse
-from weaverlab.deployers.backend import Backend
+from weaverlab.deployers.backend import Backend, Progress
 from weaverlab.deployers.deployment import Deployment
 from weaverlab.deployers.inprocess import Rpc, Single
 from weaverlab.deployers.multi import Multi
@@ -29,6 +29,7 @@ def deploy(
     replicas: Mapping[str | type, int] | None = None,
     colocate: Iterable[Iterable[str | type]] | None = None,
     show: Show | None = None,
+    progress: Progress | None = None,
 ) -> Deployment:
     """Deploy `components` and all that they reach through their refs, and return when every one is ready.
 
@@ -38,7 +39,9 @@ def deploy(
         config: the path of a weaver.toml, or what `weaverlab.config.parse` made of its text.
         replicas: weavelets for a component (default 1); on top of `[multi] replicas`.
         colocate: lists of components that share a weavelet; on top of `[multi] colocate`.
-        show: takes each log entry and printed line; by default they appear on standard error.
+        show: takes each log entry and printed line; by default they appear on standard error, and in a notebook
+            with `%load_ext weaverlab` under the cell that deployed.
+        progress: is told how many weavelets are ready, and of how many, while they start.
 
     Raises:
         DeclarationError, ConfigError, BundleError: all faults at once, before any process is started.
@@ -52,7 +55,7 @@ def deploy(
     deployment_id = unique_id(DEPLOYMENT_ID_DIGITS)
     output = Output(show)
     version, backend = _backend(deployer, plan, deployment_id, output)
-    backend.start()
+    backend.start(progress or _nobody_watches)
     return Deployment(deployment_id, version, plan, backend, output)
 
 
@@ -79,6 +82,10 @@ def load_config(config: str | PathLike[str] | Config | None) -> Config:
             [f"{path}: cannot read the configuration ({error}). Give the path of a weaver.toml."]
         ) from error
     return parse(text, path.name)
+
+
+def _nobody_watches(ready: int, total: int) -> None:
+    pass
 
 
 def _backend(deployer: DeployerName, plan: Plan, deployment_id: str, output: Output) -> tuple[str, Backend]:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from weaverlab.bundle import Bundle
 from weaverlab.clock import SystemClock, system_rng
+from weaverlab.deployers.backend import Progress
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.placing import place, socket_directory
 from weaverlab.deployers.plan import Plan
@@ -65,10 +66,10 @@ class Multi:
     def failure(self) -> BaseException | None:
         return self._supervisor.failure
 
-    def start(self) -> None:
+    def start(self, progress: Progress) -> None:
         try:
             self._supervisor.start()
-            self._supervisor.wait_ready(READY_TIMEOUT_S)
+            self._supervisor.wait_ready(READY_TIMEOUT_S, progress)
         except BaseException:
             self._abandon()
             raise

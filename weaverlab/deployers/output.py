@@ -25,7 +25,7 @@ class Output:
     """Collects log entries and printed lines of all weavelets of one deployment."""
 
     def __init__(self, show: Show | None = None) -> None:
-        self._show = show or show_on_stderr
+        self._show = show or _make_show()
         self._kept: deque[LogEntry] = deque(maxlen=KEPT_MAX)
 
     def log(self, entry: LogEntry) -> None:
@@ -60,3 +60,12 @@ def format_entry(entry: LogEntry, colours: bool) -> str:
 def show_on_stderr(entry: LogEntry) -> None:
     """Show an entry on standard error, coloured on a terminal."""
     print(format_entry(entry, colours=sys.stderr.isatty()), file=sys.stderr, flush=True)
+
+
+_make_show: Callable[[], Show] = lambda: show_on_stderr  # noqa: E731 - a setting, replaced by `show_by_default`
+
+
+def show_by_default(make_show: Callable[[], Show] | None) -> None:
+    """From now on, what a deployment says goes to `make_show()`, called when it is deployed; None: standard error."""
+    global _make_show
+    _make_show = make_show or (lambda: show_on_stderr)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weaverlab.component import Application, ComponentSpec, build_application
-from weaverlab.config import Config, faults_of_names, section
+from weaverlab.config import Config, faults_of_names
 from weaverlab.errors import ConfigError, DeclarationError
 from weaverlab.stores import EmbeddedStores
 
@@ -78,28 +78,24 @@ def _is_embedded(config: Config, agent: str) -> bool:
 
 
 def _faults_of_config(app: Application, config: Config) -> list[str]:
-    """Return unknown names, sections that do not fit their class, and agents that are bound to nothing."""
+    """Return unknown names, sections that do not fit their class, and agents that no section or region serves."""
     specs = [spec for spec in app.components.values() if spec.implementation is not EmbeddedStores]
     listeners = [name for spec in specs for name in spec.listeners.values()]
     agents = [name for spec in specs for name in spec.agents.values()]
     classes = {spec.name: spec.config_class for spec in specs if spec.config_class is not None}
     faults = faults_of_names(config, [spec.name for spec in specs], listeners, agents, classes)
-    for name, cls in classes.items():
-        try:
-            section(config, name, cls)
-        except ConfigError as error:
-            faults += error.faults
-    for spec in specs:
-        faults += _faults_of_agents(spec, config)
-    return faults
+    return faults + [fault for spec in specs for fault in _faults_of_regions(spec, config)]
 
 
-def _faults_of_agents(spec: ComponentSpec, config: Config) -> list[str]:
+def _faults_of_regions(spec: ComponentSpec, config: Config) -> list[str]:
+    """Return the agents of a component whose store has no replica in the component's region."""
+    placed = [region for region, members in config.regions.items() if spec.name in members]
     return [
-        f"{config.source}: {spec.name}.{field} is a datastore agent, but there is no section [antipode.{agent}].\n"
-        f'Add it, for example: [antipode.{agent}] type = "embedded-kv", regions = ["eu", "us"], lag_ms = 100'
-        for field, agent in spec.agents.items()
-        if agent not in config.antipode
+        f"{config.source}: {spec.name} is in region {region!r}, but [antipode.{agent}] has replicas in "
+        f"{', '.join(config.antipode[agent].regions)} only. Add the region to its `regions`, or move the component."
+        for region in placed
+        for agent in spec.agents.values()
+        if agent in config.antipode and region not in config.antipode[agent].regions
     ]
 
 

@@ -12,16 +12,17 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import multiprocess
-from multiprocess import reduction, spawn
+from multiprocess import spawn
 
+from weaverlab.runtime.inherit import InheritedFds, become_weavelet
 from weaverlab.runtime.placement import Bootstrap, write_bootstrap
 
 StartMethod = Literal["forkserver", "spawn"]
-PRELOADED = ["weaverlab.runtime.child"]
+PRELOADED = ["weaverlab.runtime.inherit", "dill", "uvloop"]  # what is not installed is passed over
 
 _launching = threading.Lock()  # guards multiprocess.spawn.get_preparation_data while it is replaced
 
@@ -78,7 +79,7 @@ def start_process(name: str, method: StartMethod) -> WeaveletProcess:
     output, stderr = os.pipe()
     theirs = (stdin, stdout, stderr)
     try:
-        process = context.Process(target=_become_weavelet, args=(_InheritedFds(theirs),), name=name)
+        process = context.Process(target=become_weavelet, args=(InheritedFds(theirs),), name=name)
         with _launching, _without_main_module():
             process.start()
     except BaseException:
@@ -89,29 +90,6 @@ def start_process(name: str, method: StartMethod) -> WeaveletProcess:
         for fd in theirs:
             os.close(fd)
     return WeaveletProcess(process, lifeline, events, output)
-
-
-class _InheritedFds:
-    """File descriptors as an argument of a new process: duplicates of them are open there."""
-
-    def __init__(self, fds: Sequence[int]) -> None:
-        self.fds = tuple(fds)
-
-    def __getstate__(self) -> list[Any]:
-        return [reduction.DupFd(fd) for fd in self.fds]
-
-    def __setstate__(self, duplicates: list[Any]) -> None:
-        self.fds = tuple(duplicate.detach() for duplicate in duplicates)
-
-
-def _become_weavelet(pipes: _InheritedFds) -> None:
-    """Put the pipes where a weavelet expects them (see `runtime.child`), and be one."""
-    for fd, standard in zip(pipes.fds, (0, 1, 2), strict=True):
-        os.dup2(fd, standard)
-        os.close(fd)
-    from weaverlab.runtime.child import main
-
-    main()
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from weaverlab.clock import Clock, Rng
+from weaverlab.deployers.backend import Progress
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.processes import WeaveletProcess
 from weaverlab.deployers.replica import READ_BYTES, Replica
@@ -73,14 +74,19 @@ class Supervisor:
             self._launch(replica)
         self._thread.start()
 
-    def wait_ready(self, timeout_s: float) -> None:
-        """Wait until every replica is ready.
+    def wait_ready(self, timeout_s: float, progress: Progress) -> None:
+        """Wait until every replica is ready; `progress` is called whenever that may have changed.
 
         Raises:
             DeployError: one of them failed, or `timeout_s` went by; names the replicas that are not ready.
         """
+        def is_over() -> bool:
+            ready = sum(replica.state == "ready" for replica in self.replicas.values())
+            progress(ready, len(self.replicas))
+            return self.failure is not None or ready == len(self.replicas)
+
         with self._changed:
-            ready = self._changed.wait_for(lambda: self.failure or self._all("ready"), timeout_s)
+            ready = self._changed.wait_for(is_over, timeout_s)
             if self.failure is not None:
                 raise self.failure
             if not ready:
@@ -129,9 +135,6 @@ class Supervisor:
         for fd in (self._wake_r, self._wake_w):
             os.close(fd)
         self._selector.close()
-
-    def _all(self, state: str) -> bool:
-        return all(replica.state == state for replica in self.replicas.values())
 
     def _launch(self, replica: Replica) -> None:
         replica.remove_socket()
@@ -214,6 +217,8 @@ class Supervisor:
             verdict = None if self._is_stopping else self._verdict(replica, how)
             self._changed.notify_all()
         if verdict is not None:
+            if self._was_ready:  # nobody waits for the deployment any more: say it where its output goes
+                self._note(replica, verdict, "ERROR")
             self._fail(DeployError(verdict))
         elif replica.restart_at_s is not None:
             pause_s = replica.restart_at_s - self._clock.now_s()
@@ -272,12 +277,12 @@ class Supervisor:
         self.kill()
         self._on_failure(error)
 
-    def _note(self, replica: Replica, message: str) -> None:
+    def _note(self, replica: Replica, message: str, level: str = "WARNING") -> None:
         component = replica.placement.hosted[0]
         self._output.log(
             {
                 "wall_s": self._clock.wall_s(),
-                "level": "WARNING",
+                "level": level,
                 "component": component,
                 "replica": replica.id,
                 "message": message,

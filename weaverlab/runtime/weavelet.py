@@ -172,6 +172,7 @@ class Weavelet:
             me.replica,
             me.region,
             self._clock,
+            self._placement.config.weaverlab.barriers,
             record=self._recorder.record,
             trace=context.trace.get,
             follow=context.trace.set,

@@ -1,0 +1,76 @@
+"""From classes and weaver.toml to groups, before anything is started."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.apps.shop import CONFIG_TEXT, Catalogue, Front, Mirror, Shop, Storage, config
+from weaverlab.config import parse
+from weaverlab.deployers.plan import Group, make_plan
+from weaverlab.errors import ConfigError
+
+
+def test_each_component_is_a_group_of_its_own_and_callees_come_first() -> None:
+    plan = make_plan([Shop], config())
+
+    names = [group.name for group in plan.groups]
+    assert names[0] == "EmbeddedStores"
+    assert set(names) == {"EmbeddedStores", "Storage", "Mirror", "Front", "Shop"}
+    assert names.index("Storage") < names.index("Front") < names.index("Shop")
+    assert plan.main == "Shop"
+
+
+def test_colocated_components_share_a_group_and_overlapping_lists_are_joined() -> None:
+    plan = make_plan([Shop], config(), colocate=[[Front, Storage], ["Mirror", "Front"]])
+
+    assert Group("Storage", ("Storage", "Mirror", "Front"), 1) in plan.groups
+
+
+def test_replicas_may_be_asked_for_by_interface_and_arguments_win_over_the_file() -> None:
+    settings = parse(CONFIG_TEXT + "[multi]\nreplicas = { Storage = 2, Mirror = 2 }\n")
+
+    plan = make_plan([Shop], settings, replicas={Catalogue: 3})
+
+    assert {group.name: group.replicas for group in plan.groups if group.replicas > 1} == {"Storage": 3, "Mirror": 2}
+    assert next(group for group in plan.groups if group.name == "Storage").replica_ids() == (
+        "Storage/0",
+        "Storage/1",
+        "Storage/2",
+    )
+
+
+def test_colocated_components_with_different_numbers_of_replicas_are_a_fault() -> None:
+    with pytest.raises(ConfigError, match=r"Storage, Mirror ask for \[2, 3\] replicas"):
+        make_plan([Shop], config(), replicas={Storage: 2, Mirror: 3}, colocate=[[Storage, Mirror]])
+
+
+def test_all_faults_of_the_file_are_reported_together() -> None:
+    text = CONFIG_TEXT.replace("[Storage]", "[Storge]").replace('["Mirror"]', '["Miror"]')
+
+    with pytest.raises(ConfigError) as wrong:
+        make_plan([Shop], parse(text))
+
+    faults = "\n".join(wrong.value.faults)
+    assert "Storge" in faults and "Did you mean 'Storage'" in faults
+    assert "Miror" in faults and "Did you mean 'Mirror'" in faults
+
+
+def test_an_agent_without_a_section_is_one_fault() -> None:
+    with pytest.raises(ConfigError) as wrong:
+        make_plan([Storage], parse(""))
+
+    assert len(wrong.value.faults) == 1
+    assert "[antipode.items]" in wrong.value.faults[0]
+
+
+def test_a_component_outside_of_the_regions_of_its_store_is_a_fault() -> None:
+    text = CONFIG_TEXT.replace('us = ["Mirror"]', 'us = []\nasia = ["Mirror"]')
+
+    with pytest.raises(ConfigError, match="Mirror is in region 'asia', but .antipode.items. has replicas in eu, us only"):
+        make_plan([Shop], parse(text))
+
+
+@pytest.mark.parametrize("count", [0, -1, True, 1.5, "2"])
+def test_a_number_of_replicas_that_is_none_is_a_fault(count: object) -> None:
+    with pytest.raises(ConfigError, match="expected a whole number from 1"):
+        make_plan([Shop], config(), replicas={Storage: count})  # type: ignore[dict-item]
