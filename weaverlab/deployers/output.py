@@ -62,10 +62,14 @@ def show_on_stderr(entry: LogEntry) -> None:
     print(format_entry(entry, colours=sys.stderr.isatty()), file=sys.stderr, flush=True)
 
 
-_make_show: Callable[[], Show] = lambda: show_on_stderr  # noqa: E731 - a setting, replaced by `show_by_default`
+def _terminal() -> Show:
+    return show_on_stderr
+
+
+_make_show = _terminal  # where deployments show what is said, unless they were told otherwise
 
 
 def show_by_default(make_show: Callable[[], Show] | None) -> None:
     """From now on, what a deployment says goes to `make_show()`, called when it is deployed; None: standard error."""
     global _make_show
-    _make_show = make_show or (lambda: show_on_stderr)
+    _make_show = make_show or _terminal

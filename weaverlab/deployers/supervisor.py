@@ -80,6 +80,7 @@ class Supervisor:
         Raises:
             DeployError: one of them failed, or `timeout_s` went by; names the replicas that are not ready.
         """
+
         def is_over() -> bool:
             ready = sum(replica.state == "ready" for replica in self.replicas.values())
             progress(ready, len(self.replicas))

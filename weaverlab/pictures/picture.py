@@ -20,8 +20,10 @@ class Picture:
     In a notebook it appears as SVG with PNG and text beside it; `%load_ext weaverlab` makes it a live view.
     """
 
-    def __init__(self, source: DrawingSource) -> None:
+    def __init__(self, source: DrawingSource, is_live: Callable[[], bool] = lambda: False) -> None:
+        """`is_live` tells whether `source` may still draw something else than now."""
         self.source = source
+        self.is_live = is_live
 
     @property
     def svg(self) -> str:
