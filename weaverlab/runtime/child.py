@@ -75,8 +75,10 @@ def _run_main(weavelet: Weavelet, events: EventPipe) -> None:
     """Run the application's body and report how it ended."""
     try:
         weavelet.run_main()
-    except BaseException as error:  # SystemExit is an end with an exit code; the deployer decides what it means
-        events.main_failed(pickle.dumps(pack(error, "main")))
+    except SystemExit as exit:  # the application's own exit code: it is raised again where the deployer runs
+        events.main_failed(pickle.dumps((exit, None, "main() called sys.exit")))
+    except BaseException as error:
+        events.main_failed(pickle.dumps(pack(error, f"main() at {weavelet.replica}")))
     else:
         events.main_done()
 

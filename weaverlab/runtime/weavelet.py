@@ -46,6 +46,7 @@ class Weavelet:
         clock: Clock = SystemClock,
         rng: Rng | None = None,
     ) -> None:
+        self.replica = placement.replica
         self._app = app
         self._placement = placement
         self._log = log

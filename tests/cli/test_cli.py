@@ -1,0 +1,174 @@
+"""The command line as its users meet it: a real process, its output, its exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("no_process_left")
+
+APP = """
+import threading
+from dataclasses import dataclass
+from weaverlab import Component, Main, Ref, WithConfig
+
+@dataclass
+class Settings:
+    mode: str = "once"
+
+class Greeter(Component):
+    def greet(self, name: str) -> str:
+        return f"hello {name}"
+
+    def shutdown(self) -> None:
+        self.logger.info("greeter closed")
+
+class App(Main, WithConfig[Settings]):
+    greeter: Ref[Greeter]
+
+    def main(self) -> None:
+        print(self.greeter.greet("world"), flush=True)
+        if self.config.mode == "fail":
+            raise RuntimeError("the body failed")
+        if self.config.mode == "exit":
+            raise SystemExit(5)
+        if self.config.mode == "serve":
+            threading.Event().wait()
+
+    def shutdown(self) -> None:
+        self.logger.info("app closed")
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "greetings.py").write_text(APP)
+    write_config(tmp_path, "once")
+    return tmp_path
+
+
+def write_config(folder: Path, mode: str) -> None:
+    (folder / "weaver.toml").write_text(f'[weaverlab]\napp = "greetings.py"\n[App]\nmode = "{mode}"\n')
+
+
+def weaverlab(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "weaverlab.cli", *args], cwd=folder, capture_output=True, text=True, timeout=40
+    )
+
+
+@contextmanager
+def running(folder: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that serves; it is killed at the end if it has not ended by itself."""
+    command = [sys.executable, "-m", "weaverlab.cli", *args]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_run_runs_a_file_in_one_process(folder: Path) -> None:
+    done = weaverlab(folder, "run", "greetings.py")
+
+    assert (done.returncode, done.stdout) == (0, "hello world\n")
+    assert done.stderr.index("app closed") < done.stderr.index("greeter closed")  # callers before callees
+
+
+@pytest.mark.parametrize("deployer", ["single", "multi"])
+def test_deploy_runs_what_weaver_toml_names(folder: Path, deployer: str) -> None:
+    done = weaverlab(folder, deployer, "deploy", "weaver.toml")
+
+    assert done.returncode == 0
+    assert "hello world" in done.stdout + done.stderr
+    assert f"running on {deployer}" in done.stderr
+
+
+def test_deploy_finds_the_application_beside_the_configuration(folder: Path) -> None:
+    done = weaverlab(folder.parent, "multi", "deploy", os.path.join(folder.name, "weaver.toml"))
+
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("deployer", ["single", "multi"])
+def test_a_failing_body_is_exit_code_1_with_its_traceback(folder: Path, deployer: str) -> None:
+    write_config(folder, "fail")
+
+    done = weaverlab(folder, deployer, "deploy")
+
+    assert done.returncode == 1
+    assert "RuntimeError: the body failed" in done.stderr
+    assert "greetings.py" in done.stderr
+
+
+@pytest.mark.parametrize("deployer", ["single", "multi"])
+def test_a_body_that_exits_decides_the_exit_code(folder: Path, deployer: str) -> None:
+    write_config(folder, "exit")
+
+    assert weaverlab(folder, deployer, "deploy").returncode == 5
+
+
+@pytest.mark.parametrize("deployer", ["single", "multi"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_everything_in_order(folder: Path, deployer: str, number: signal.Signals) -> None:
+    write_config(folder, "serve")
+    with running(folder, deployer, "deploy") as process:
+        stream = process.stdout if deployer == "single" else process.stderr
+        assert stream is not None
+        while "hello world" not in stream.readline():
+            pass
+
+        process.send_signal(number)
+
+        output, errors = process.communicate(timeout=20)
+        assert process.returncode == 130
+        said = errors + output
+        assert said.index("app closed") < said.index("greeter closed") < said.index("Stopped.")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["run", "nothing.py"], "nothing.py: expected the path of a Python file that exists"),
+        (["run", "weaver.toml"], "weaver.toml: expected the path of a Python file"),
+        (["run", "empty.py"], "empty.py: expected one class derived from weaverlab.Main, found none"),
+        (["run", "greetings.py", "--config", "missing.toml"], "missing.toml: cannot read the configuration"),
+        (["multi", "deploy", "missing.toml"], "missing.toml: cannot read the configuration"),
+        (["multi", "deploy", "bare.toml"], 'which application? Add a line to [weaverlab]: app = "app.py"'),
+        (["multi", "deploy", "wrong.toml"], "Did you mean 'App'"),
+        (["multi", "deploy", "syntax.toml"], "line 1"),
+        (["deploy"], "No such command"),
+    ],
+)
+def test_wrong_use_is_exit_code_2_and_one_clear_message(folder: Path, args: list[str], said: str) -> None:
+    (folder / "empty.py").write_text("")
+    (folder / "bare.toml").write_text("")
+    (folder / "wrong.toml").write_text('[weaverlab]\napp = "greetings.py"\n[Ap]\nmode = "once"\n')
+    (folder / "syntax.toml").write_text("[weaverlab\n")
+
+    done = weaverlab(folder, *args)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_shows_the_verbs() -> None:
+    done = weaverlab(Path.cwd(), "--help")
+
+    assert done.returncode == 0
+    for verb in ("run", "multi", "single", "experiment", "version"):
+        assert verb in done.stdout
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    from importlib.metadata import version
+
+    assert weaverlab(Path.cwd(), "version").stdout.strip() == version("weaverlab")
