@@ -91,4 +91,5 @@ class Child:
         return answer
 
     def close(self) -> None:
+        self._process.kill()  # it may be stuck in what a test asked for, and has nothing to tidy up
         self._process.communicate()

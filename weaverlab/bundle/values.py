@@ -139,9 +139,9 @@ def restore(data: bytes, namespace: dict[str, Any]) -> dict[str, object]:
 
 
 @functools.lru_cache
-def _of_this_process(cls: type) -> str:
-    """Return what to call an object that must stay here, or nothing for any other."""
-    names = (f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__)
+def _of_this_process(bases: tuple[type, ...]) -> str:
+    """Return what to call an object of a class with these bases, if it must stay here, else nothing."""
+    names = (f"{base.__module__}.{base.__qualname__}" for base in bases)
     return next((_OF_THIS_PROCESS[name] for name in names if name in _OF_THIS_PROCESS), "")
 
 
@@ -231,7 +231,7 @@ class _Writing:
     def _refuse_what_is_of_this_process(self, value: Any) -> None:
         if isinstance(value, (BuiltinFunctionType, *_IN_MEMORY)):
             return
-        if what := _of_this_process(type(value)):
+        if what := _of_this_process(type(value).__mro__):
             inside = id(value) not in self.roots
             raise Unshippable(what, inside=inside, may_be_built_again=inside)
 
