@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 
 from weaverlab import Component, Main, not_retriable
 
@@ -21,6 +22,12 @@ class FailsInInit(Component):
 class ExitsInInit(Component):
     def init(self) -> None:
         sys.exit("enough")
+
+
+class HangsInInit(Component):
+    def init(self) -> None:
+        self.logger.info("init has begun")
+        threading.Event().wait()
 
 
 class BadBody(Exception):

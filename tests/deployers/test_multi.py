@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 import weaverlab as weaver
 from tests.apps import broken
 from tests.apps.shop import Catalogue, Fragile, Front, Shop, Storage, config
+from tests.processes import session_processes, wait_gone
 from weaverlab.config import parse
 from weaverlab.errors import CallLost, ConfigError, DeployError, RemoteApplicationError, StoppedError
 
@@ -25,22 +25,25 @@ pytestmark = pytest.mark.usefixtures("no_process_left")
 def test_every_component_has_a_process_of_its_own_and_as_many_as_asked_for() -> None:
     with weaver.deploy(Shop, config=config(), replicas={Storage: 2}, colocate=[[Shop, Front]]) as app:
         pids = [replica.pid for replica in app.replicas()]
-        answers = {app.get(Catalogue).pid() for _ in range(4)}
+        answers = [app.get(Catalogue).pid() for _ in range(4)]
 
     assert len(set(pids)) == len(pids) == 5  # the embedded stores, Storage twice, Mirror, Shop and Front together
-    assert answers == {replica.pid for replica in app.replicas(Storage)}
+    assert sorted(set(answers)) == sorted(replica.pid for replica in app.replicas(Storage))
+    assert answers[:2] == answers[2:]  # in turn
     assert app.replicas(Shop)[0].components == ("Front", "Shop")
     assert os.getpid() not in pids
 
 
 def test_a_killed_weavelet_is_restarted_and_calls_that_may_be_repeated_do_not_notice() -> None:
-    with weaver.deploy(Fragile) as app:
+    ready_again = threading.Event()
+    with weaver.deploy(Fragile, show=lambda entry: "ready again" in str(entry["message"]) and ready_again.set()) as app:
         fragile = app.get(Fragile)
         first = fragile.pid()
 
         os.kill(first, signal.SIGKILL)
 
         assert fragile.pid() != first
+        assert ready_again.wait(5)
         assert [(r.restarts, r.healthy) for r in app.replicas(Fragile)] == [(1, True)]
 
 
@@ -91,6 +94,31 @@ def test_an_init_that_fails_fails_the_deploy_with_the_childs_traceback() -> None
     assert 'raise ValueError("no such disk")' in str(failed.value)
 
 
+@pytest.mark.parametrize("deployer", ["single", "rpc"])
+def test_an_init_that_fails_in_this_process_fails_the_deploy_the_same_way(deployer: str) -> None:
+    with pytest.raises(DeployError, match="no such disk") as failed:
+        weaver.deploy(broken.FailsInInit, broken.Healthy, deployer=deployer)
+
+    assert isinstance(failed.value.__cause__, ValueError)
+
+
+def test_an_interrupt_while_an_init_hangs_leaves_no_process(tmp_path: Path) -> None:
+    script = tmp_path / "hangs.py"
+    script.write_text(
+        "import weaverlab as weaver\nfrom tests.apps.broken import HangsInInit\nweaver.deploy(HangsInInit)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, script], stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()}
+    ) as deployer:
+        assert deployer.stderr is not None
+        while "init has begun" not in deployer.stderr.readline():
+            pass
+
+        deployer.send_signal(signal.SIGINT)
+
+        assert "KeyboardInterrupt" in deployer.communicate(timeout=20)[1]
+
+
 def test_an_init_that_exits_fails_the_deploy() -> None:
     with pytest.raises(DeployError, match="exited with code 1 before it was ready"):
         weaver.deploy(broken.ExitsInInit)
@@ -121,6 +149,7 @@ def test_printed_lines_of_a_weavelet_are_shown_with_its_name(capfd: pytest.Captu
 
 
 def test_the_death_of_the_deployer_ends_every_weavelet_and_removes_its_sockets(tmp_path: Path) -> None:
+    before = session_processes()
     script = tmp_path / "deploys.py"
     script.write_text(
         "import sys, weaverlab as weaver\n"
@@ -137,14 +166,15 @@ def test_the_death_of_the_deployer_ends_every_weavelet_and_removes_its_sockets(t
     )
     assert deployer.stdin is not None and deployer.stdout is not None
     *pids, address = deployer.stdout.readline().decode().split()
+    running = {process.pid for process in session_processes()}
 
     deployer.kill()
 
     deployer.wait()
     deployer.stdin.close()
     deployer.stdout.close()
-    for pid in pids:
-        _wait_gone(int(pid), timeout_s=2.0)
+    assert running >= {int(pid) for pid in pids}
+    assert wait_gone(before, timeout_s=2.0) == set()
     assert not Path(address.removeprefix("unix:")).parent.exists()
 
 
@@ -157,15 +187,3 @@ def test_faults_of_replicas_and_colocation_are_reported_together_before_any_proc
     assert "'Storag'" in faults and "Did you mean 'Storage'" in faults
     assert "replicas of Front: 0; expected a whole number from 1" in faults
     assert "'Mirrow'" in faults and "Did you mean 'Mirror'" in faults
-
-
-def _wait_gone(pid: int, timeout_s: float) -> None:
-    """Wait until process `pid` does not exist; it is not our child, so the kernel has no event for us."""
-    ends_s = time.monotonic() + timeout_s
-    while True:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        assert time.monotonic() < ends_s, f"process {pid} still runs"
-        time.sleep(0.01)

@@ -66,7 +66,7 @@ def test_an_agent_without_a_section_is_one_fault() -> None:
 def test_a_component_outside_of_the_regions_of_its_store_is_a_fault() -> None:
     text = CONFIG_TEXT.replace('us = ["Mirror"]', 'us = []\nasia = ["Mirror"]')
 
-    with pytest.raises(ConfigError, match="Mirror is in region 'asia', but .antipode.items. has replicas in eu, us only"):
+    with pytest.raises(ConfigError, match=r"Mirror is in region 'asia', but .* has replicas in eu, us only"):
         make_plan([Shop], parse(text))
 
 

@@ -120,7 +120,7 @@ def test_a_handle_documents_itself(handle: Any) -> None:
 
 def test_a_handle_cannot_be_sent_anywhere(handle: Any) -> None:
     assert isinstance(handle, Handle)
-    with pytest.raises(TypeError, match="belongs to one process. Declare a Ref"):
+    with pytest.raises(TypeError, match=r"belongs to one process\. Declare a Ref"):
         pickle.dumps(handle)
 
 

@@ -43,6 +43,8 @@ class Deployment:
         self._backend = backend
         self._output = output
         self._stopping = threading.Lock()  # held by whoever stops; a second stop() waits for the first
+        self._newest_events: tuple[Event, ...] = ()
+        self._handles: dict[str, Any] = {}  # one for each component, so that replicas are taken in turn
         self._last: tuple[Snapshot, tuple[Event, ...]] | None = None
 
     @overload
@@ -50,9 +52,12 @@ class Deployment:
     @overload
     def get(self, component: str) -> Any: ...
     def get(self, component: type | str) -> Any:
-        """Return a handle to a component, named by its interface, its class, or the name of either."""
+        """Return the handle to a component, named by its interface, its class, or the name of either."""
         self._require_running()
-        return self._backend.door.handle(CLIENT, self._plan.app.resolve(component).name)
+        name = self._plan.app.resolve(component).name
+        if name not in self._handles:
+            self._handles[name] = self._backend.door.handle(CLIENT, name)
+        return self._handles[name]
 
     def replicas(self, component: type | str | None = None) -> list[ReplicaInfo]:
         """Return the weavelets that host `component`, or all of them."""
@@ -109,11 +114,13 @@ class Deployment:
         """Stop everything, callers before callees; calls in flight get `drain_s` seconds. Idempotent."""
         with self._stopping:
             if self._last is None:
-                last = self._snapshot(), self._collect_events()
+                snapshot, events = self._snapshot(), self._collect_events()
+                self._last = snapshot, events  # whoever looks meanwhile does not see it fall apart
                 try:
                     self._backend.stop(drain_s)
                 finally:
-                    self._last = replace(last[0], state=self._backend.state, replicas=self._backend.replicas()), last[1]
+                    stopped = replace(snapshot, state=self._backend.state, replicas=self._backend.replicas())
+                    self._last = stopped, events
 
     @property
     def failure(self) -> BaseException | None:
@@ -147,7 +154,9 @@ class Deployment:
         events = list(self._backend.events())
         if EmbeddedStores.__name__ in self._plan.app.components and self.is_running:
             events += self._backend.door.handle(CLIENT, EmbeddedStores.__name__).history()
-        return tuple(sorted(events, key=lambda event: event.at_s))
+        if self.failure is None:  # the processes of a failed deployment are gone, and so is what they recorded
+            self._newest_events = tuple(sorted(events, key=lambda event: event.at_s))
+        return self._newest_events
 
     def _snapshot(self) -> Snapshot:
         addresses = self._backend.listeners()

@@ -13,9 +13,11 @@ from weaverlab.deployers.backend import Progress
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.placing import place, socket_directory
 from weaverlab.deployers.plan import Plan
+from weaverlab.errors import DeployError
 from weaverlab.history import Event
 from weaverlab.observe import MethodCounts, merge
 from weaverlab.observe.snapshot import State
+from weaverlab.runtime.failures import remote_traceback
 from weaverlab.runtime.placement import Placement
 from weaverlab.runtime.weavelet import Weavelet
 from weaverlab.types import ReplicaInfo
@@ -45,6 +47,8 @@ class InProcess:
         except BaseException as error:
             self.state, self.failure = "failed", error
             self._stop(started, drain_s=0.0)
+            if isinstance(error, Exception):
+                raise DeployError(f"failed before it was ready.\n{remote_traceback(error)}") from error
             raise
         self.state = "running"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 import shutil
@@ -109,18 +108,26 @@ class Multi:
         return process
 
     def _stop_weavelets(self, replicas: tuple[str, ...], drain_s: float) -> None:
-        """Ask some weavelets to stop, and wait until they have; what does not is killed in the end."""
+        """Ask some weavelets to stop, and wait until they have; those that cannot be asked are killed at once."""
         for replica in replicas:
-            if self._supervisor.replicas[replica].state == "ready":
-                control = self._control(replica)
-                with contextlib.suppress(RemoteCallError), timeout(CONTROL_TIMEOUT_S):
-                    control.stop(drain_s)
+            if not self._asked_to_stop(replica, drain_s):
+                self._supervisor.kill([replica])
         self._supervisor.wait_stopped(replicas, drain_s + EXIT_TIMEOUT_S)
+
+    def _asked_to_stop(self, replica: str, drain_s: float) -> bool:
+        if self._supervisor.replicas[replica].state != "ready":
+            return False
+        try:
+            with timeout(CONTROL_TIMEOUT_S):
+                self._control(replica).stop(drain_s)
+        except (RemoteCallError, StoppedError):
+            return False
+        return True
 
     def _abandon(self) -> None:
         """Leave nothing behind: no process, no thread, no socket, no file."""
         self._supervisor.expect_stop()
-        self._supervisor.kill()
+        self._supervisor.kill(self._supervisor.replicas)
         self._supervisor.wait_stopped(self._supervisor.replicas, EXIT_TIMEOUT_S)
         self._supervisor.close()
         self.door.stop(0.0)

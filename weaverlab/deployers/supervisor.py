@@ -119,10 +119,10 @@ class Supervisor:
         with self._changed:
             return self._changed.wait_for(lambda: all(r.state in ("stopped", "dead") for r in wanted), timeout_s)
 
-    def kill(self) -> None:
-        """Kill every process that still runs."""
+    def kill(self, replicas: Iterable[str]) -> None:
+        """Kill the processes of `replicas` that still run."""
         with self._changed:
-            for replica in self.replicas.values():
+            for replica in (self.replicas[name] for name in replicas):
                 if replica.process is not None and replica.state in ("starting", "ready"):
                     replica.process.kill()
 
@@ -201,6 +201,8 @@ class Supervisor:
             elif kind == "main_done":
                 self._main_ended = True
             self._changed.notify_all()
+        if kind == "ready" and replica.restarts:
+            self._note(replica, f"is ready again after {replica.restarts} restart(s)")
 
     def _died(self, replica: Replica) -> None:
         """Take in the end of a process: its last words first, then decide what to do about it."""
@@ -275,7 +277,7 @@ class Supervisor:
                 self.failure = error
             self._is_stopping = True
             self._changed.notify_all()
-        self.kill()
+        self.kill(self.replicas)
         self._on_failure(error)
 
     def _note(self, replica: Replica, message: str, level: str = "WARNING") -> None:
