@@ -25,6 +25,7 @@ from weaverlab.runtime.context import current_metadata, metadata, request, timeo
 
 if TYPE_CHECKING:
     from weaverlab.deployers import Deployment, deploy, run
+    from weaverlab.notebook import current
     from weaverlab.stores import Antipode
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Main",
     "Ref",
     "WithConfig",
+    "current",
     "current_metadata",
     "deploy",
     "get_lineage",
@@ -53,6 +55,7 @@ __all__ = [
 _LAZY = {
     "Antipode": "weaverlab.stores",
     "Deployment": "weaverlab.deployers",
+    "current": "weaverlab.notebook",
     "deploy": "weaverlab.deployers",
     "run": "weaverlab.deployers",
 }
@@ -64,6 +67,20 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext weaverlab` calls."""
+    from weaverlab import notebook
+
+    notebook.load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """What `%unload_ext weaverlab` calls."""
+    from weaverlab import notebook
+
+    notebook.unload(shell)
 
 
 def __dir__() -> list[str]:

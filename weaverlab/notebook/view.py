@@ -19,6 +19,11 @@ from weaverlab.pictures import still_bundle
 STATIC_VARIABLE = "WEAVERLAB_STATIC"
 
 
+def is_static() -> bool:
+    """Return whether the environment asks for pictures instead of widgets."""
+    return os.environ.get(STATIC_VARIABLE, "") not in ("", "0")
+
+
 class DrawingView(anywidget.AnyWidget):
     """Show a drawing; assign `view.drawing = another` and every place that shows it follows.
 
@@ -43,12 +48,19 @@ class DrawingView(anywidget.AnyWidget):
         """Keep the last drawing and mark it as a snapshot: what it shows is no longer running. Idempotent."""
         self.is_live = False
 
+    def close(self) -> None:
+        """Forget the view here and in the front end; what shows it becomes empty."""
+        layout = self.layout
+        super().close()
+        if layout is not None:  # a second close() finds none
+            layout.close()  # every widget has one; ipywidgets itself would keep it for ever
+
     def __repr__(self) -> str:
         return str(self.drawing["text"])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         stills = still_bundle(self.drawing)
-        if os.environ.get(STATIC_VARIABLE, "") not in ("", "0"):
+        if is_static():
             return dict(stills), {}
         widget, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})  # None: a front end without widgets
         return {**widget, **stills}, metadata

@@ -1,0 +1,130 @@
+"""The deployment that this notebook holds: `%weaver deploy` makes or replaces it, `%weaver stop` ends it.
+
+One for each process, as a kernel has one namespace. How things look is not in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weaverlab import bundle, deployers
+from weaverlab.component import build_application
+from weaverlab.config import Config
+from weaverlab.deployers import Deployment
+from weaverlab.deployers.backend import Progress
+from weaverlab.errors import ConfigError, DeclarationError, WeaverError
+from weaverlab.notebook.arguments import DeployArguments, WrongUse
+from weaverlab.notebook.defined import roots
+
+Say = Callable[[str], None]
+
+
+class Session:
+    """Holds at most one deployment, and how it was asked for."""
+
+    def __init__(self) -> None:
+        self.deployment: Deployment | None = None
+        self._asked = DeployArguments()
+        self._classes: list[type] = []  # that were deployed, also those that were only reached
+
+    @property
+    def is_running(self) -> bool:
+        return self.deployment is not None and self.deployment.is_running
+
+    def deploy(
+        self, asked: DeployArguments, faults: list[str], namespace: dict[str, Any], say: Say, progress: Progress
+    ) -> Deployment:
+        """Deploy, and then stop what ran before; if it cannot be deployed, what ran before goes on.
+
+        Args:
+            faults: what is already known to be wrong; reported together with what is found here.
+
+        Raises:
+            WrongUse: the words cannot be understood.
+            FaultsError, DeployError: as `weaverlab.deploy`.
+        """
+        components = roots(asked.names, namespace, faults)
+        config = _config(asked, faults)
+        if faults:
+            raise WrongUse(faults)
+        before = self.deployment
+        if before is not None and (kept := _shared_ports(before, config, asked)):
+            say(f"Stopping what runs first, since both versions listen on port {' and '.join(kept)}.")
+            before.stop()
+        deployment = deployers.deploy(
+            *components,
+            deployer=asked.deployer,
+            config=config,
+            replicas=dict(asked.replicas),
+            colocate=asked.colocate,
+            progress=progress,
+        )
+        self.deployment, self._asked, self._classes = deployment, asked, _reached(components)
+        if before is not None:
+            before.stop()
+        return deployment
+
+    def is_stale(self, namespace: dict[str, Any]) -> bool:
+        """Return whether the same `%weaver deploy` would now start other code than what runs; costs a bundle."""
+        faults: list[str] = []
+        try:
+            classes = _reached(roots(self._asked.names, namespace, faults))
+        except DeclarationError:
+            return True
+        if self.deployment is None or faults or _names(classes) != _names(self._classes):
+            return True
+        if self._asked.deployer == "single":  # the classes themselves run, not a copy of their code
+            return classes != self._classes
+        return bundle.is_stale(bundle.Bundle(self.deployment.version, ()), classes, namespace)
+
+    def stop(self) -> bool:
+        """Stop the deployment; return whether there was one that ran."""
+        was_running = self.is_running
+        if self.deployment is not None:
+            self.deployment.stop()
+        return was_running
+
+
+SESSION = Session()
+
+
+def current() -> Deployment:
+    """Return the deployment that `%weaver deploy` made in this notebook.
+
+    Raises:
+        WeaverError: there is none, or it has been stopped or has failed; says which.
+    """
+    deployment = SESSION.deployment
+    if deployment is None:
+        raise WeaverError("nothing is deployed in this notebook. Run %weaver deploy first.")
+    if deployment.failure is not None:
+        raise WeaverError(f"the deployment has failed: {deployment.failure}\nRun %weaver deploy again.")
+    if not deployment.is_running:
+        raise WeaverError("the deployment has been stopped. Run %weaver deploy again.")
+    return deployment
+
+
+def _config(asked: DeployArguments, faults: list[str]) -> Config:
+    try:
+        return deployers.load_config(asked.config)
+    except ConfigError as error:
+        faults += error.faults
+        return Config()
+
+
+def _shared_ports(before: Deployment, config: Config, asked: DeployArguments) -> list[str]:
+    """Return the ports that a running deployment has and a new one is configured to have; 0 is any free one."""
+    if not before.is_running:
+        return []
+    wanted = config.multi.listeners if asked.deployer == "multi" else config.single.listeners
+    ports = {address.rpartition(":")[2] for address in wanted.values()} - {"0"}
+    return sorted(ports & {listener.address.rpartition(":")[2] for listener in before.status().listeners})
+
+
+def _reached(components: list[type]) -> list[type]:
+    return [spec.implementation for spec in build_application(components).components.values()]
+
+
+def _names(classes: list[type]) -> set[str]:
+    return {cls.__qualname__ for cls in classes}
