@@ -197,9 +197,10 @@ class _Link(Stream):
 
     async def wait_drained(self) -> None:
         """Wait until the peer has taken what was queued, or is gone."""
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        self._drained.append(waiter)
-        await waiter
+        while self.is_open and self.is_congested:  # asked here, since a turn or more has passed since the caller did
+            waiter: asyncio.Future[None] = self._loop.create_future()
+            self._drained.append(waiter)
+            await waiter
 
     def on_messages(self, messages: list[Message]) -> None:
         calls = self.calls

@@ -14,6 +14,7 @@ from weaverlab.clock import SystemClock, secret_bytes
 from weaverlab.errors import AuthenticationError, ProtocolError, Unreachable
 from weaverlab.transport.address import open_socket, unix_path
 from weaverlab.wire import ClientHandshake, Mode
+from weaverlab.wire.frames import DEADLINE_MAX_S
 from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
 from weaverlab.wire.values import Buffer
 
@@ -87,7 +88,11 @@ def receive_exactly(sock: socket.socket, count: int, ends_s: float) -> bytes:
 
 def set_kernel_timeout(sock: socket.socket, option: int, timeout_s: float) -> None:
     """Make a blocking `recv` or `send` raise BlockingIOError after `timeout_s`; 0 means never."""
-    sock.setsockopt(socket.SOL_SOCKET, option, _TIMEVAL.pack(int(timeout_s), int(timeout_s % 1 * 1e6)))
+    timeout_s = min(timeout_s, DEADLINE_MAX_S)
+    microseconds = int(timeout_s % 1 * 1e6)
+    if timeout_s and timeout_s < 1e-6:
+        microseconds = 1  # not 0, which the kernel would take for never
+    sock.setsockopt(socket.SOL_SOCKET, option, _TIMEVAL.pack(int(timeout_s), microseconds))
 
 
 def send_pieces(sock: socket.socket, pieces: Sequence[Buffer], sent: int = 0) -> None:

@@ -82,6 +82,8 @@ class SyncPool:
             DeadlineExceeded: at `timeout_s` (up to 1 % late); says whether it may have been executed.
             AuthenticationError, ProtocolError: the peer is not of this deployment, or not of this version.
         """
+        if timeout_s <= 0:
+            raise DeadlineExceeded(f"{self.address}: the call's time had run out before it was sent")
         call_id = next(self._call_ids)
         pieces = encode_call(
             call_id, method, timeout_s, trace, lineage, metadata, encode_value(args), self._max_frame_bytes
@@ -111,8 +113,6 @@ class SyncPool:
         if self._is_closed:
             raise StoppedError(f"{self.address}: this pool of connections is closed.")
         started_s = SystemClock.now_s()
-        if timeout_s <= 0:
-            raise DeadlineExceeded(f"{self.address}: the call's time had run out before it was sent")
         link = _Link(connect(self.address, self._secret, Mode.SYNC, timeout_s), self.address, self._max_frame_bytes)
         try:
             reply = link.exchange(call_id, pieces, timeout_s - (SystemClock.now_s() - started_s))

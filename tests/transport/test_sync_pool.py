@@ -1,0 +1,303 @@
+"""Blocking calls: what arrives, and what an error says about execution."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy
+import pytest
+
+from tests.transport.conftest import ECHO, HOLD, RAISE, SECRET, UNPICKLABLE
+from weaverlab.errors import (
+    AuthenticationError,
+    CallLost,
+    CannotTravel,
+    DeadlineExceeded,
+    StoppedError,
+    Unreachable,
+)
+from weaverlab.transport import SyncPool
+from weaverlab.wire import ServerHandshake
+from weaverlab.wire.handshake import MESSAGE_BYTES
+
+
+def test_a_call_returns_what_the_callee_returned_with_its_lineage(world):
+    world.serve()
+
+    reply = world.pool().call(ECHO, ("a", 1), 5.0, trace=b"t", lineage=b"l", metadata=b"m")
+
+    assert (reply.ok, reply.value, reply.lineage) == (True, ("a", 1), b"lineage")
+
+
+def test_arrays_and_large_bytes_arrive_writable_and_whole(world):
+    world.serve()
+    array, data = numpy.arange(1 << 17), os.urandom(1 << 20)
+
+    for _ in range(2):  # the second on a connection that has carried a large frame
+        returned = world.pool().call(ECHO, (array, data, [array[:10]]), 5.0).value
+        returned[0][0] = 5
+
+        assert array[0] == 0
+        assert (returned[0][1:] == array[1:]).all()
+        assert returned[1] == data
+        assert returned[2][0].tolist() == list(range(10))
+
+
+def test_calls_one_after_the_other_use_one_connection(world):
+    server, pool = world.serve(), world.pool()
+
+    for number in range(20):
+        assert pool.call(ECHO, number, 5.0).value == number
+
+    assert repr(server).endswith("sync=1, mux=0)")
+
+
+def test_thirty_two_threads_get_their_own_answers(world):
+    world.serve()
+    pool = world.pool()
+
+    def calls(caller: int) -> list[object]:
+        return [pool.call(ECHO, (caller, number), 10.0).value for number in range(20)]
+
+    with ThreadPoolExecutor(32) as threads:
+        answers = list(threads.map(calls, range(32)))
+
+    assert answers == [[(caller, number) for number in range(20)] for caller in range(32)]
+
+
+def test_a_late_answer_is_a_deadline_exceeded_that_may_have_executed(world):
+    world.serve()
+    pool = world.pool()
+
+    with pytest.raises(DeadlineExceeded) as caught:
+        pool.call(HOLD, (), 0.05)
+    world.methods.release.set()
+
+    assert caught.value.maybe_executed
+    assert pool.call(ECHO, "next", 5.0).value == "next"  # not the late answer
+
+
+def test_a_call_without_time_left_is_not_sent(world):
+    world.serve()
+    pool = world.pool()
+    pool.call(ECHO, 1, 5.0)
+
+    for timeout_s in (0.0, -1.0):
+        with pytest.raises(DeadlineExceeded) as caught:
+            pool.call(ECHO, 2, timeout_s)
+        assert not caught.value.maybe_executed
+
+    assert world.methods.executed == [1]
+
+
+def test_a_listener_that_never_answers_the_handshake_is_unreachable(world):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(world.path)
+        listener.listen()
+
+        with pytest.raises(Unreachable):
+            world.pool().call(ECHO, 1, 0.05)
+
+
+def test_a_peer_that_does_not_take_the_call_is_noticed_at_the_deadline(world, in_thread):
+    def shake_hands_and_read_nothing_more() -> socket.socket:
+        sock, _ = listener.accept()
+        handshake = ServerHandshake(SECRET, bytes(32))
+        while not handshake.is_done:
+            sock.sendall(handshake.receive(sock.recv(MESSAGE_BYTES)))
+        return sock
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(world.path)
+        listener.listen()
+        peer = in_thread(shake_hands_and_read_nothing_more)
+        with pytest.raises(DeadlineExceeded) as caught:
+            world.pool().call(ECHO, (bytes(8 << 20),), 0.1)
+
+        assert not caught.value.maybe_executed  # it lacks the end of the frame
+        peer().close()
+
+
+@pytest.mark.parametrize("timeout_s", [1e-9, 0.5, float("inf")])
+def test_any_positive_deadline_can_be_set(world, timeout_s):
+    world.serve()
+    pool = world.pool()
+    pool.call(ECHO, 1, 5.0)
+
+    try:
+        assert pool.call(ECHO, 2, timeout_s).value == 2
+    except DeadlineExceeded:
+        assert timeout_s == 1e-9
+
+
+def test_an_argument_that_cannot_be_pickled_fails_that_call_only(world):
+    world.serve()
+    pool = world.pool()
+
+    with pytest.raises(CannotTravel, match="generator"):
+        pool.call(ECHO, ((number for number in range(3)),), 5.0)
+
+    assert pool.call(ECHO, 1, 5.0).value == 1
+    assert world.methods.executed == [1]
+
+
+def test_an_argument_that_is_too_large_fails_that_call_only(world):
+    world.serve()
+    pool = world.pool(max_frame_bytes=100_000)
+
+    with pytest.raises(CannotTravel, match="at most 100,000"):
+        pool.call(ECHO, (bytes(200_000),), 5.0)
+
+    assert pool.call(ECHO, 1, 5.0).value == 1
+
+
+@pytest.mark.parametrize("method", [UNPICKLABLE, RAISE])
+def test_a_callee_that_cannot_answer_fails_that_call_only(world, method):
+    world.serve()
+    pool = world.pool()
+
+    reply = pool.call(method, 1, 5.0)
+
+    assert not reply.ok
+    assert ("generator" if method == UNPICKLABLE else "ValueError: as asked") in reply.value
+    assert reply.lineage == (b"lineage" if method == UNPICKLABLE else b"")
+    assert pool.call(ECHO, 2, 5.0).value == 2
+
+
+class Unloadable:
+    def __reduce__(self) -> tuple[object, ...]:
+        return int, ("no number",)
+
+
+def test_an_argument_that_cannot_be_unpickled_is_an_error_reply(world):
+    world.serve()
+    pool = world.pool()
+
+    reply = pool.call(ECHO, Unloadable(), 5.0)
+
+    assert not reply.ok
+    assert "CannotTravel" in reply.value
+    assert pool.call(ECHO, 2, 5.0).value == 2
+
+
+def test_nobody_there_is_unreachable(world):
+    with pytest.raises(Unreachable, match="FileNotFoundError") as caught:
+        world.pool().call(ECHO, 1, 5.0)
+
+    assert not caught.value.maybe_executed
+
+
+def test_another_deployments_secret_is_an_authentication_error(world):
+    world.serve()
+
+    with pytest.raises(AuthenticationError, match="did not prove"):
+        world.pool(b"another deployment's secret     ").call(ECHO, 1, 5.0)
+
+
+def test_a_pool_outlives_a_restart_of_its_peer(world):
+    pool = world.pool()
+    for number in range(3):
+        server = world.serve()
+        assert pool.call(ECHO, number, 5.0).value == number
+        server.stop(1.0)
+
+    assert world.methods.executed == [0, 1, 2]  # each exactly once
+
+
+def test_a_stopped_peer_is_unreachable_and_nothing_was_executed(world):
+    server, pool = world.serve(), world.pool()
+    pool.call(ECHO, 1, 5.0)
+    server.stop(1.0)
+
+    with pytest.raises(Unreachable):
+        pool.call(ECHO, 2, 5.0)
+
+    assert world.methods.executed == [1]
+
+
+def test_a_closed_pool_says_so(world):
+    world.serve()
+    pool = world.pool()
+    pool.call(ECHO, 1, 5.0)
+    pool.close()
+
+    with pytest.raises(StoppedError):
+        pool.call(ECHO, 1, 5.0)
+
+
+def test_an_interrupt_in_the_middle_of_a_call_does_not_leave_its_answer_to_the_next(world):
+    world.serve()
+    pool = world.pool()
+    pool.call(ECHO, 1, 5.0)
+
+    def interrupt() -> None:
+        world.methods.entered.acquire()
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        pool.call(HOLD, "interrupted", 10.0)
+    thread.join()
+    world.methods.release.set()
+
+    assert pool.call(ECHO, "next", 5.0).value == "next"
+
+
+CHILD = """
+import sys
+from tests.transport.conftest import Methods
+from weaverlab.transport import Server
+methods = Methods()
+server = Server(sys.argv[1], sys.argv[2].encode(), methods, print)
+server.start()
+print("ready", flush=True)
+methods.entered.acquire()
+print("entered", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+def test_a_peer_killed_in_the_middle_of_a_call_is_a_call_lost_and_a_new_one_is_found(world, in_thread):
+    command = [sys.executable, "-c", CHILD, world.address, SECRET.decode()]
+    pool = world.pool()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+        pool.call(ECHO, 1, 5.0)
+        outcome = in_thread(pool.call, HOLD, (), 20.0)
+        assert child.stdout.readline() == b"entered\n"
+        child.kill()
+        error = outcome()
+
+    assert isinstance(error, CallLost)
+    assert error.maybe_executed
+    world.serve()  # replaces the socket file that the dead one left
+    assert pool.call(ECHO, 2, 5.0).value == 2
+
+
+def test_a_forked_child_opens_connections_of_its_own(world):
+    world.serve()
+    pool = world.pool()
+    pool.call(ECHO, 1, 5.0)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if "idle=0" in repr(pool) else 1)
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert "idle=1" in repr(pool)
+    assert pool.call(ECHO, 2, 5.0).value == 2
+
+
+def test_an_address_that_is_too_long_or_of_another_kind_is_named():
+    with pytest.raises(ValueError, match="the path has 201 bytes, a UNIX socket's at most"):
+        SyncPool("unix:/" + "x" * 200, SECRET).call(ECHO, 1, 1.0)
+    with pytest.raises(ValueError, match="expected unix:/absolute/path"):
+        SyncPool("tcp:localhost:1", SECRET).call(ECHO, 1, 1.0)
