@@ -136,6 +136,13 @@ class Shop(Main):
         print("printed by main")
 
 
+class Polite(Component):
+    """Says goodbye."""
+
+    def shutdown(self) -> None:
+        print("goodbye")
+
+
 class Fragile(Component):
     """Fails in every way a component can."""
 

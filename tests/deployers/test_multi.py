@@ -178,6 +178,27 @@ def test_the_death_of_the_deployer_ends_every_weavelet_and_removes_its_sockets(t
     assert not Path(address.removeprefix("unix:")).parent.exists()
 
 
+def test_a_script_that_forgets_to_stop_ends_and_its_components_are_shut_down(tmp_path: Path) -> None:
+    script = tmp_path / "forgets.py"
+    script.write_text(
+        "import weaverlab as weaver\n"
+        "from tests.apps.shop import Polite\n"
+        "app = weaver.deploy(Polite)\n"
+        "raise SystemExit(4)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, script],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=20,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+
+    assert done.returncode == 4
+    assert "Polite/0  goodbye" in done.stderr
+
+
 def test_faults_of_replicas_and_colocation_are_reported_together_before_any_process_starts() -> None:
     with pytest.raises(ConfigError) as wrong:
         weaver.deploy(Shop, config=config(), replicas={"Storag": 2, Front: 0}, colocate=[["Shop", "Mirrow"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from dataclasses import replace
 from types import TracebackType
@@ -46,6 +47,7 @@ class Deployment:
         self._newest_events: tuple[Event, ...] = ()
         self._handles: dict[str, Any] = {}  # one for each component, so that replicas are taken in turn
         self._last: tuple[Snapshot, tuple[Event, ...]] | None = None
+        atexit.register(self.stop)  # who forgets stop() gets it; multiprocess would wait for the weavelets for ever
 
     @overload
     def get(self, component: type[T]) -> T: ...
@@ -116,6 +118,7 @@ class Deployment:
             if self._last is None:
                 snapshot, events = self._snapshot(), self._collect_events()
                 self._last = snapshot, events  # whoever looks meanwhile does not see it fall apart
+                atexit.unregister(self.stop)
                 try:
                     self._backend.stop(drain_s)
                 finally:
