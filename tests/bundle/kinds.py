@@ -400,10 +400,11 @@ kind(
 kind(
     "a registry filled by a decorator",
     """
-    HANDLERS = {}
+    KINDS = ["call"]
+    HANDLERS = {kind: {} for kind in KINDS}
     def handles(kind):
         def remember(f):
-            HANDLERS[kind] = f
+            HANDLERS["call"][kind] = f
             return f
         return remember
     # next cell
@@ -412,7 +413,7 @@ kind(
     @handles("b")
     def handle_b(x): return handle_a(x) * 2
     """,
-    "HANDLERS['a'](1), HANDLERS['b'](1), HANDLERS['a'] is handle_a",
+    "HANDLERS['call']['a'](1), HANDLERS['call']['b'](1), HANDLERS['call']['a'] is handle_a",
 )
 kind(
     "a lock",
@@ -550,10 +551,10 @@ kind("names from a module", "from os.path import join, sep as separator", "join(
 kind(
     "submodules",
     """
-    import xml.dom
-    import xml.etree.ElementTree
+    import wsgiref.util
+    import wsgiref.headers
     """,
-    "xml.etree.ElementTree.fromstring('<a/>').tag",
+    "wsgiref.util.FileWrapper.__name__, wsgiref.headers.Headers.__name__",
 )
 kind("a star import", "from math import *", "floor(pi)")
 kind(
@@ -1020,10 +1021,10 @@ kind(
     "class attributes set under a condition, in a loop and in pairs",
     """
     class C: pass
-    if C.__name__ == "D":
-        C.kind = "wrong"
-    else:
+    if C.__name__ == "C":
         C.kind = "right"
+    else:
+        C.kind = "wrong"
     for i in range(3):
         C.last = i
     C.a, C.b = map(int, "12")

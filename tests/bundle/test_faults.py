@@ -155,3 +155,21 @@ def test_a_table_of_connections_that_fills_as_it_is_used_is_empty_in_the_child()
 
     assert "THING" in names
     notebook.namespace["THING"]["a"].close()
+
+
+def test_a_lock_that_is_held_inside_a_table_is_refused() -> None:
+    notebook = Notebook("import threading\nTHING = {}\nTHING['a'] = threading.Lock()\nTHING['a'].acquire()", ROOT)
+
+    (fault,) = faults_of(notebook)
+
+    assert "THING holds a lock that is held" in fault
+
+
+def test_magics_in_a_component_are_named_as_such() -> None:
+    notebook = Notebook("get_ipython = lambda: None\nget_ipython = (i for i in '')")
+    notebook.run("class Root:\n    def run(self): return get_ipython()")
+
+    (fault,) = faults_of(notebook)
+
+    assert fault.startswith("Magics, `!` and get_ipython() exist in the notebook only.")
+    assert fault.endswith("Take them out of Root.run.")

@@ -24,7 +24,7 @@ CELLS = [
     "%%capture out\\nclass Captured:\\n    def f(self): return FIVE + 1",
     "def broken(:",
     "class Post:\\n    v = 1",
-    "class Post:\\n    v = 2\\n    def get(self): return self.v",
+    "class Post:\\n    v = 2\\n    def get(self): return self.v if open('/dev/null') else 0",
     "%lsmagic\\n\\ndef fail():\\n    raise KeyError(list(files))",
     "class Root:\\n"
     "    def run(self, wrong=False): return fail() if wrong else (Timed().f(), Captured().f(), Post().get())\\n"

@@ -64,11 +64,15 @@ class Closure:
         """Ask for `name`; `path` names the places that led here, ending with the one that reads it."""
         if name in self._paths or name in _OF_EVERY_MODULE:
             return
-        if name in self.namespace:
+        if name in self.namespace and not self._is_of_the_shell(name):
             self._paths[name] = (*path, name)
             self._queue.append(name)
         elif not hasattr(builtins, name):
             self._undefined.setdefault(name, (*path, name))
+
+    def _is_of_the_shell(self, name: str) -> bool:
+        """Tell whether a global only stands for a builtin: IPython puts an `open` of its own into every notebook."""
+        return hasattr(builtins, name) and not self.history.chain(name)
 
     def search(self) -> None:
         """Provide everything asked for, and everything that this needs in turn."""
