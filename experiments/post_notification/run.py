@@ -18,8 +18,8 @@ from trial import Measured, Trial, measure
 from weaverlab.deployers import load_config, load_main
 from weaverlab.experiment import Answer, Options, manifest, proportion_text, write_csv, write_json
 from weaverlab.history import Event, Waited
-from weaverlab.observe import is_violation, requests, text_table
-from weaverlab.pictures import ViolationPoint, figure_png, figure_svg, violation_curve
+from weaverlab.observe import callgraph_drawing, is_violation, requests, text_table
+from weaverlab.pictures import Picture, ViolationPoint, figure_png, figure_svg, violation_curve
 
 TOP = Path(__file__).parents[2]
 CONFIG = TOP / "weaver.toml"
@@ -38,11 +38,13 @@ def main(options: Options) -> None:
     """Measure, print one table on standard output, and write rows, manifest and pictures to `options.output`."""
     config = load_config(CONFIG)
     app = load_main(TOP / config.weaverlab.app)
-    about = manifest("post_notification", options.as_dict(), CONFIG.read_text(encoding="utf-8"))
     rate = options.rate or RATE
     warmup_s = QUICK_WARMUP_S if options.quick else WARMUP_S
-
     planned = trials(options)
+    seconds = {trial.name: trial.duration_s for trial in planned}
+    asked = {"seed": options.seed, "quick": options.quick, "rate": rate, "warmup_s": warmup_s, "seconds": seconds}
+    about = manifest("post_notification", asked, CONFIG.read_text(encoding="utf-8"))
+
     measured = []
     for number, trial in enumerate(planned, 1):
         progress = Progress(f"{number}/{len(planned)} {trial.name}", int(rate * (trial.duration_s + warmup_s)))
@@ -113,7 +115,7 @@ def draw(output: Path, strategies: Sequence[Measured], sweep: Sequence[Measured]
     figure = violation_curve([_point(one) for one in [*strategies, *sweep] if one.seen])
     (output / "curve.png").write_bytes(figure_png(figure))
     (output / "curve.svg").write_text(figure_svg(figure), encoding="utf-8")
-    barrier.deployment.callgraph().save(output / "callgraph.svg", output / "callgraph.png")
+    Picture(lambda: callgraph_drawing(barrier.snapshot)).save(output / "callgraph.svg", output / "callgraph.png")
     for name, one, violated in (("lineage_violated", none, True), ("lineage_healthy", barrier, False)):
         request = typical_request(one.deployment.events(), violated)
         if request is not None:

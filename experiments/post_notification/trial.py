@@ -6,6 +6,7 @@ Not in here: which trials there are and what is made of them (`run.py`).
 from __future__ import annotations
 
 import json
+import sys
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import weaverlab as weaver
 from weaverlab.config import Config
 from weaverlab.deployers import Deployment, format_entry
 from weaverlab.experiment import Answer, Workload, generate, percentile
-from weaverlab.observe import wilson
+from weaverlab.observe import Snapshot, wilson
 
 BODY = '{"id": "{n}", "text": "Greetings from eu, for the {n}th time."}'
 DRAIN_S = 10.0  # the barrier's own timeout: an outcome that is not there by then will not come
@@ -33,12 +34,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of a trial. `deployment` has stopped; its events and pictures can still be looked at."""
+    """What came of a trial. `deployment` has stopped, but its events are kept; `snapshot` shows it while it ran."""
 
     trial: Trial
     answers: list[Answer]  # without those of the warm-up
     outcomes: Mapping[str, Mapping[str, Any]]  # by post id
     deployment: Deployment
+    snapshot: Snapshot
 
     @property
     def accepted(self) -> list[Answer]:
@@ -110,7 +112,9 @@ def measure(
             f"{url}/outcomes?count={accepted}&timeout_s={DRAIN_S}", timeout=2 * DRAIN_S
         ) as body:
             outcomes = {outcome["post_id"]: outcome for outcome in json.load(body)}
-    return Measured(trial, [answer for answer in answers if not answer.is_warmup], outcomes, deployment)
+        snapshot = deployment.status()
+    counted = [answer for answer in answers if not answer.is_warmup]
+    return Measured(trial, counted, outcomes, deployment, snapshot)
 
 
 def configured(config: Config, trial: Trial, seed: int) -> Config:
@@ -125,6 +129,4 @@ def configured(config: Config, trial: Trial, seed: int) -> Config:
 
 def _show_warnings(entry: dict[str, Any]) -> None:
     if entry["level"] != "INFO":
-        import sys
-
         print(format_entry(entry, colours=False), file=sys.stderr)

@@ -21,7 +21,7 @@ def manifest(experiment: str, options: Mapping[str, object], config: str) -> dic
     """Return the facts about a run that begins now.
 
     Args:
-        options: what the run was asked for, its seed among it; JSON-ready.
+        options: what decides the figures, such as seed, rate and duration, defaults filled in; JSON-ready.
         config: the text of its weaver.toml.
     """
     return {

@@ -28,10 +28,6 @@ class Options:
     rate: float | None = None
     seconds: float | None = None
 
-    def as_dict(self) -> dict[str, object]:
-        """Return what decides the figures, for the manifest; where they are written does not."""
-        return {"quick": self.quick, "seed": self.seed, "rate": self.rate, "seconds": self.seconds}
-
 
 def run(
     name: str,
