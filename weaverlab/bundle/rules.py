@@ -6,6 +6,8 @@
 3. A value that cannot be pickled travels as source if its statement *only builds an object*: it calls nothing
    but built-in types and what comes from the modules in `_BUILDERS` (`VAR = ContextVar("v")`). So a table that is
    filled with connections as they are opened (`OPEN = {}`) is empty in a new process, as it was in this one.
+   A class or function changed after its definition takes along what statements of cells assign to its attributes
+   or register with it, but not what calls did to it (`Registry.items.append(x)`): its body starts anew.
 4. Anything else is a fault; a lock that is held, an open file or a generator always is.
 
 Not in here: how values are pickled (`values`), what else they need (`closure`).
