@@ -115,3 +115,15 @@ class Kernel:
             run.traceback = _COLOURS.sub("", "\n".join(content["traceback"]))
         elif kind == "status" and content["execution_state"] == "idle":
             run.is_done = True
+
+    def run_all(self, *sources: str) -> Run:
+        """Run several cells, which must not fail, and return the last."""
+        for source in sources:
+            run = self.run(source)
+            assert not run.error, run.traceback
+        return run
+
+    def complete(self, text: str) -> list[str]:
+        """Return what the Tab key offers at the end of `text`."""
+        reply = self._client.complete(text, len(text), reply=True, timeout=PATIENCE_S)
+        return sorted(reply["content"]["matches"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -95,6 +96,7 @@ def start_process(name: str, method: StartMethod) -> WeaveletProcess:
 @contextlib.contextmanager
 def _without_main_module() -> Iterator[None]:
     """Keep `multiprocess` from running the user's script again in the child: code travels in the bundle."""
+    vars(sys.modules["__main__"]).setdefault("__spec__", None)  # which `%reset` of a notebook deletes
     original = spawn.get_preparation_data
 
     def prepare(name: str) -> dict[str, Any]:
