@@ -1,6 +1,6 @@
 """Calls that are awaited: one connection per loop and address carries any number at once. The path of async methods.
 
-A call is a future in a table and a frame in the socket. No task is made for it, and no timer: one timer per
+A call is an entry in a table and a frame in the socket. No task is made for it, and no timer: one timer per
 connection stands at the earliest deadline, and looks through the table when it fires, which with the default of
 30 s is seldom. A frame counts as sent when its last byte has been accepted; before that, it cannot be executed.
 """
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from weaverlab.clock import secret_bytes
 from weaverlab.errors import AuthenticationError, CallLost, DeadlineExceeded, ProtocolError, StoppedError, Unreachable
 from weaverlab.transport.address import open_socket, unix_path
+from weaverlab.transport.answer import Answer
 from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, unreachable
 from weaverlab.transport.stream import Stream
 from weaverlab.wire import (
@@ -75,10 +76,10 @@ class AsyncChannel:
             timeout_s = ends_s - loop.time()
         call_id = link.last_call_id = link.last_call_id + 1
         head, rest = encode_call(call_id, method, timeout_s, trace, lineage, metadata, value, self._max_frame_bytes)
-        future: asyncio.Future[ReceivedReply] = loop.create_future()
-        link.begin(call_id, future, ends_s, head, rest)
+        answer = Answer(loop)
+        link.begin(call_id, answer, ends_s, head, rest)
         try:
-            return await future
+            return await answer
         except asyncio.CancelledError:
             link.cancel(call_id)
             raise
@@ -162,8 +163,8 @@ class _Link(Stream):
     ) -> None:
         super().__init__(loop, sock, Role.CLIENT, max_frame_bytes)
         self.last_call_id = 0
-        # call id -> future, deadline, and the count of bytes at which its frame has left
-        self.calls: dict[int, tuple[asyncio.Future[ReceivedReply], float, int]] = {}
+        # call id -> answer, deadline, and the count of bytes at which its frame has left
+        self.calls: dict[int, tuple[Answer, float, int]] = {}
         self._address = address
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = math.inf
@@ -172,7 +173,7 @@ class _Link(Stream):
     def begin(
         self,
         call_id: int,
-        future: asyncio.Future[ReceivedReply],
+        answer: Answer,
         ends_s: float,
         head: bytes,
         rest: Sequence[Buffer],
@@ -183,7 +184,7 @@ class _Link(Stream):
         length = len(head)
         for piece in rest:
             length += len(piece)
-        calls[call_id] = (future, ends_s, self.bytes_written + length)
+        calls[call_id] = (answer, ends_s, self.bytes_written + length)
         if ends_s < self._timer_s:
             self._set_timer(ends_s)
         self.write(head, rest, length, is_alone)
@@ -207,8 +208,8 @@ class _Link(Stream):
         for message in messages:
             if type(message) is ReceivedReply:
                 call = calls.pop(message.call_id, None)
-                if call is not None and not call[0].done():
-                    call[0].set_result(message)
+                if call is not None and not call[0].is_done:
+                    call[0].deliver(message)
             else:
                 self._refuse_after(message.call_id)
         if self.connection.state is not State.READY:
@@ -241,9 +242,9 @@ class _Link(Stream):
             self.lose("the peer is stopping")
 
     def _fail(self, call_id: int, error: Exception) -> None:
-        future = self.calls.pop(call_id)[0]
-        if not future.done():
-            future.set_exception(error)
+        answer = self.calls.pop(call_id)[0]
+        if not answer.is_done:
+            answer.fail(error)
 
     def _set_timer(self, at_s: float) -> None:
         if self._timer is not None:
@@ -256,8 +257,8 @@ class _Link(Stream):
         late = [call_id for call_id, (_, ends_s, _) in self.calls.items() if ends_s <= now_s]
         for call_id in late:
             was_sent = self.calls[call_id][2] <= self.bytes_sent
-            future = self.calls[call_id][0]
-            if not future.done():
-                future.set_exception(DeadlineExceeded(f"{self._address}: no answer in time", maybe_executed=was_sent))
+            answer = self.calls[call_id][0]
+            if not answer.is_done:
+                answer.fail(DeadlineExceeded(f"{self._address}: no answer in time", maybe_executed=was_sent))
             self.cancel(call_id)
         self._set_timer(min((ends_s for _, ends_s, _ in self.calls.values()), default=math.inf))

@@ -110,9 +110,9 @@ class Stream:
         self._loop.remove_reader(self._sock)
         if self._waits_writable:
             self._loop.remove_writer(self._sock)
-        self._sock.close()
         self._queue.clear()
         self.on_lost(reason)
+        self._sock.close()  # last: when the peer notices, everything about it has been said
 
     def pause_reading(self) -> None:
         self._loop.remove_reader(self._sock)

@@ -1,0 +1,86 @@
+"""What an async call awaits behaves like a future to the task that awaits it, and wakes it sooner."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from weaverlab.transport.answer import Answer
+from weaverlab.wire import Kind, ReceivedReply
+
+REPLY = ReceivedReply(1, Kind.REPLY, True, b"", bytearray(), False)
+
+
+async def wait(answer: Answer, order: list[str]) -> ReceivedReply:
+    try:
+        return await answer
+    finally:
+        order.append("woken")
+
+
+async def awaited(order: list[str]) -> tuple[Answer, asyncio.Task[ReceivedReply]]:
+    """Return an answer and the task that is waiting for it."""
+    answer = Answer(asyncio.get_running_loop())
+    task = asyncio.ensure_future(wait(answer, order))
+    await asyncio.sleep(0)
+    return answer, task
+
+
+async def test_a_delivered_reply_wakes_its_task_before_the_callback_that_delivered_it_ends():
+    order: list[str] = []
+    answer, task = await awaited(order)
+
+    def callback() -> None:
+        answer.deliver(REPLY)
+        order.append("callback ended")
+
+    asyncio.get_running_loop().call_soon(callback)
+
+    assert await task is REPLY
+    assert order == ["woken", "callback ended"]
+
+
+async def test_an_error_wakes_the_task_in_the_next_turn_so_that_another_task_may_report_it():
+    order: list[str] = []
+    answer, task = await awaited(order)
+
+    answer.fail(ValueError("lost"))
+    order.append("reported")
+
+    with pytest.raises(ValueError, match="lost"):
+        await task
+    assert order == ["reported", "woken"]
+
+
+async def test_cancelling_the_task_ends_the_wait_and_the_reply_comes_too_late():
+    answer, task = await awaited([])
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert answer.is_done
+    assert not answer.cancel()
+
+
+async def test_an_answer_that_failed_before_anybody_waited_raises_at_once():
+    answer = Answer(asyncio.get_running_loop())
+    answer.fail(ValueError("lost"))
+
+    with pytest.raises(ValueError, match="lost"):
+        await answer
+
+
+async def test_the_task_keeps_its_own_context():
+    async def named() -> str | None:
+        await answer
+        task = asyncio.current_task()
+        return task.get_name() if task else None
+
+    answer = Answer(asyncio.get_running_loop())
+    task = asyncio.get_running_loop().create_task(named(), name="mine")
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(answer.deliver, REPLY)
+
+    assert await task == "mine"
