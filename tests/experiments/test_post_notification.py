@@ -42,9 +42,7 @@ def configured(strategy: str, sleep_ms: float = 0.0) -> Config:
 
 
 def deployed(deployer: Any, config: Config, show: Any = lambda entry: None) -> Deployment:
-    return weaver.deploy(
-        load_main(TOP / config.weaverlab.app), deployer=deployer, config=config, show=lambda entry: None
-    )
+    return weaver.deploy(load_main(TOP / config.weaverlab.app), deployer=deployer, config=config, show=show)
 
 
 def post(app: Deployment, body: object) -> Any:
@@ -106,12 +104,11 @@ def app() -> Iterator[Deployment]:
 
 def test_main_says_where_it_is_open_and_ends_when_the_deployment_stops():
     said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    app = deployed("single", configured("none"), show=said.put)
-    body = threading.Thread(target=app.run_main)
-    body.start()
+    with deployed("single", configured("none"), show=said.put) as app:
+        body = threading.Thread(target=app.run_main)
+        body.start()
+        message = said.get(timeout=10)["message"]
 
-    message = said.get(timeout=10)["message"]
-    app.stop()
     body.join(timeout=10)
 
     assert message == f"open at http://{app.status().listeners[0].address}/posts; 8 consumers follow"
