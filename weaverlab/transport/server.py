@@ -138,6 +138,9 @@ class Server:
             while len(self._unproven) >= UNPROVEN_MAX and not self._is_stopping:
                 if not self._has_room.wait(UNPROVEN_PATIENCE_S):
                     _break(next(iter(self._unproven)))
+            if self._is_stopping:
+                sock.close()
+                return
             self._unproven[sock] = None
         try:
             self._start_thread(partial(self._serve, sock), f"weaverlab-conn-{next(self._numbers)}")
@@ -155,14 +158,9 @@ class Server:
                     self._threads.discard(thread)
 
         thread = threading.Thread(target=run, name=name, daemon=True)
-        with self._lock:
-            self._threads.add(thread)
-        try:
+        with self._lock:  # so that whoever finds it in the set can join it, and it cannot leave before it came
             thread.start()
-        except RuntimeError:
-            with self._lock:
-                self._threads.discard(thread)
-            raise
+            self._threads.add(thread)
 
     def _drop_unproven(self, sock: socket.socket) -> None:
         with self._has_room:
