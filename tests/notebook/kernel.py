@@ -22,6 +22,7 @@ class Run:
     """One run of a cell. `displays` holds the newest MIME bundle of each display id, in order of appearance."""
 
     id: str
+    number: int = 0
     text: str = ""
     displays: dict[str, dict[str, Any]] = field(default_factory=dict)
     result: str = ""
@@ -103,7 +104,9 @@ class Kernel:
         run = self.runs.get(message["parent_header"].get("msg_id", ""))
         if run is None:
             return
-        if kind == "stream":
+        if kind == "execute_input":
+            run.number = content["execution_count"]
+        elif kind == "stream":
             run.text += _COLOURS.sub("", content["text"])
         elif kind == "display_data":
             display_id = content.get("transient", {}).get("display_id", str(len(run.displays)))
@@ -127,3 +130,15 @@ class Kernel:
         """Return what the Tab key offers at the end of `text`."""
         reply = self._client.complete(text, len(text), reply=True, timeout=PATIENCE_S)
         return sorted(reply["content"]["matches"])
+
+    def children(self) -> list[int]:
+        """Return the weavelets that run: children of the kernel's fork server."""
+        return sorted(pid for servant in _children(self.pid) for pid in _children(servant))
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        threads = Path(f"/proc/{pid}/task").iterdir()
+        return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    except FileNotFoundError:
+        return []  # it has ended

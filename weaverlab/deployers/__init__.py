@@ -2,7 +2,17 @@
 
 from weaverlab.deployers.appfile import load_main
 from weaverlab.deployers.deployment import Deployment
-from weaverlab.deployers.launch import deploy, load_config, run
+from weaverlab.deployers.launch import deploy, load_config, run, stop_all
 from weaverlab.deployers.output import Show, format_entry, show_by_default
 
-__all__ = ["Deployment", "Show", "deploy", "format_entry", "load_config", "load_main", "run", "show_by_default"]
+__all__ = [
+    "Deployment",
+    "Show",
+    "deploy",
+    "format_entry",
+    "load_config",
+    "load_main",
+    "run",
+    "show_by_default",
+    "stop_all",
+]

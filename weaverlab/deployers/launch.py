@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Literal
+from weakref import WeakSet
 
 from weaverlab.clock import unique_id
 from weaverlab.config import Config, parse
+from weaverlab.deployers import processes
 from weaverlab.deployers.backend import Backend, Progress
 from weaverlab.deployers.deployment import Deployment
 from weaverlab.deployers.inprocess import Rpc, Single
@@ -20,6 +22,8 @@ from weaverlab.errors import ConfigError, nearest
 DeployerName = Literal["single", "rpc", "multi"]
 DEPLOYERS = ("single", "rpc", "multi")
 DEPLOYMENT_ID_DIGITS = 8
+
+_deployments: WeakSet[Deployment] = WeakSet()  # that somebody still holds
 
 
 def deploy(
@@ -56,7 +60,9 @@ def deploy(
     output = Output(show)
     version, backend = _backend(deployer, plan, deployment_id, output)
     backend.start(progress or _nobody_watches)
-    return Deployment(deployment_id, version, plan, backend, output)
+    deployment = Deployment(deployment_id, version, plan, backend, output)
+    _deployments.add(deployment)
+    return deployment
 
 
 def run(main: type, *, deployer: DeployerName = "single", config: str | PathLike[str] | Config | None = None) -> None:
@@ -66,6 +72,13 @@ def run(main: type, *, deployer: DeployerName = "single", config: str | PathLike
     """
     with deploy(main, deployer=deployer, config=config) as deployment:
         deployment.run_main()
+
+
+def stop_all(drain_s: float) -> None:
+    """Stop every deployment of this process, and what serves them all. For a process that is about to end."""
+    for deployment in list(_deployments):
+        deployment.stop(drain_s)
+    processes.end_servants()
 
 
 def load_config(config: str | PathLike[str] | Config | None) -> Config:

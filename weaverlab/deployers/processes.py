@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import multiprocess
-from multiprocess import spawn
+from multiprocess import forkserver, resource_tracker, spawn
 
 from weaverlab.runtime.inherit import InheritedFds, become_weavelet
 from weaverlab.runtime.placement import Bootstrap, write_bootstrap
@@ -91,6 +91,19 @@ def start_process(name: str, method: StartMethod) -> WeaveletProcess:
         for fd in theirs:
             os.close(fd)
     return WeaveletProcess(process, lifeline, events, output)
+
+
+def end_servants() -> None:
+    """End the fork server and the resource tracker of this process; no weavelet may be left.
+
+    They end with this process anyway. But a Jupyter kernel that shuts down asks all its children to end, and waits;
+    the tracker ignores such requests, so every restart of a kernel would take seconds.
+    """
+    tracker, server = resource_tracker._resource_tracker, forkserver._forkserver
+    for servant, pid in ((server, server._forkserver_pid), (tracker, tracker._pid)):
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+            servant._stop()  # waits for it, and forgets it: the next weavelet starts a new one
 
 
 @contextlib.contextmanager

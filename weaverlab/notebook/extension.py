@@ -5,13 +5,15 @@ from __future__ import annotations
 import atexit
 from typing import Any
 
-from weaverlab.deployers import show_by_default
+from weaverlab.deployers import show_by_default, stop_all
 from weaverlab.notebook.cell import this_cell
 from weaverlab.notebook.lines import CellLines
 from weaverlab.notebook.live import LiveViews
 from weaverlab.notebook.magic import MAGIC, WeaverMagic
 from weaverlab.notebook.session import SESSION
 from weaverlab.pictures import Picture
+
+EXIT_DRAIN_S = 0.5  # a front end kills its kernel a few seconds after it has asked it to shut down
 
 _loaded: dict[int, LiveViews] = {}  # by id of the shell
 
@@ -27,7 +29,9 @@ def load(shell: Any) -> None:
     show_by_default(lambda: CellLines(this_cell(shell).write))
     if getattr(shell, "kernel", None) is not None:  # a terminal shows a picture's text
         shell.display_formatter.ipython_display_formatter.for_type(Picture, views.show)
-    atexit.register(SESSION.stop)
+    # A kernel that shuts down kills all its child processes, and the weavelets too, before `atexit`: stop them first.
+    shell.observe(_stop_at_exit, "exit_now")
+    atexit.register(_stop_at_exit)
 
 
 def unload(shell: Any) -> None:
@@ -36,10 +40,15 @@ def unload(shell: Any) -> None:
     if id(shell) not in _loaded:
         return
     _loaded.pop(id(shell)).close()
-    atexit.unregister(SESSION.stop)
+    shell.unobserve(_stop_at_exit, "exit_now")
+    atexit.unregister(_stop_at_exit)
     show_by_default(None)
     shell.magics_manager.magics["line"].pop(MAGIC, None)
     shell.strdispatchers["complete_command"].strs.pop(f"%{MAGIC}", None)
     formatter = shell.display_formatter.ipython_display_formatter
     if Picture in formatter:
         formatter.pop(Picture)
+
+
+def _stop_at_exit(change: object = None) -> None:
+    stop_all(EXIT_DRAIN_S)
