@@ -8,7 +8,7 @@ import importlib.util
 import numpy
 import pytest
 
-from tests.transport.conftest import ECHO, HOLD, RAISE, SECRET, UNPICKLABLE
+from tests.transport.conftest import ECHO, HOLD, RAISE, SECRET, UNPICKLABLE, descriptors
 from weaverlab.errors import (
     AuthenticationError,
     CallLost,
@@ -257,6 +257,22 @@ def test_a_closed_channel_fails_its_calls_and_says_so(world, run):
                 await channel.call(ECHO, 1, 5.0)
 
     run(main())
+
+
+def test_a_channel_can_be_closed_after_its_loop(world, run):
+    world.serve()
+
+    async def main() -> AsyncChannel:
+        channel = AsyncChannel(world.address, SECRET)
+        await channel.call(ECHO, 1, 5.0)
+        return channel
+
+    channel = run(main())
+    before = descriptors()
+
+    channel.close()
+
+    assert descriptors() < before  # the server, in this process too, may have closed its end by now
 
 
 def test_a_server_runs_async_calls_on_the_loop_it_was_given(world, run):

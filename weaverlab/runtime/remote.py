@@ -71,7 +71,8 @@ class Links:
         """Return the running loop's connection to `address`; it is opened when first used."""
         key = (asyncio.get_running_loop(), address)
         if key not in self._channels:
-            self._channels = {k: v for k, v in self._channels.items() if not k[0].is_closed()}
+            for ended in [other for other in list(self._channels) if other[0].is_closed()]:
+                self._channels.pop(ended).close()
             self._channels[key] = AsyncChannel(address, self._secret)
         return self._channels[key]
 
@@ -81,7 +82,9 @@ class Links:
         for pool in self._pools.values():
             pool.close()
         for (loop, _), channel in self._channels.items():
-            if not loop.is_closed():
+            if loop.is_closed():
+                channel.close()
+            else:
                 loop.call_soon_threadsafe(channel.close)
 
 

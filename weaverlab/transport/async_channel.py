@@ -85,9 +85,12 @@ class AsyncChannel:
             raise
 
     def close(self) -> None:
-        """Close the connection; calls in flight fail, later ones raise StoppedError. On the loop's thread."""
+        """Close the connection; calls in flight fail, later ones raise StoppedError.
+
+        On the loop's thread, or on any once the loop has been closed, as it is after every `asyncio.run`.
+        """
         self._is_closed = True
-        if self._connecting is not None:
+        if self._connecting is not None and not self._loop.is_closed():
             self._connecting.cancel()
         if self._link is not None:
             self._link.lose("this channel was closed")

@@ -107,11 +107,12 @@ class Stream:
             return
         self.is_open = False
         self.connection.close()
-        self._loop.remove_reader(self._sock)
-        if self._waits_writable:
-            self._loop.remove_writer(self._sock)
         self._queue.clear()
-        self.on_lost(reason)
+        if not self._loop.is_closed():  # else nobody is waiting any more, and it watches no socket
+            self._loop.remove_reader(self._sock)
+            if self._waits_writable:
+                self._loop.remove_writer(self._sock)
+            self.on_lost(reason)
         self._sock.close()  # last: when the peer notices, everything about it has been said
 
     def pause_reading(self) -> None:
