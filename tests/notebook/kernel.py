@@ -46,6 +46,7 @@ class Kernel:
         self._client.wait_for_ready(timeout=PATIENCE_S)
         self.runs: dict[str, Run] = {}
         self.closed_comms: set[str] = set()
+        self.drawings: dict[str, dict[str, Any]] = {}  # the newest that was sent to a widget, by its model id
         self.run("%load_ext weaverlab")
 
     @property
@@ -95,6 +96,10 @@ class Kernel:
 
     def _take(self, message: dict[str, Any]) -> None:
         kind, content = message["msg_type"], message["content"]
+        if kind == "comm_msg":
+            state = content["data"].get("state", {})
+            if "drawing" in state:
+                self.drawings[content["comm_id"]] = state["drawing"]
         if kind == "comm_close":
             self.closed_comms.add(content["comm_id"])
         if kind == "update_display_data":

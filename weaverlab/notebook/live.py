@@ -18,7 +18,7 @@ from weaverlab.pictures import Picture, still_bundle
 
 POLL_S = 0.5
 POLL_SHARE_MAX = 0.1  # of one processor: what draws for longer is drawn less often
-VIEWS_MAX = 12  # each costs its deployment a question to every weavelet, twice a second
+VIEWS_MAX = 6  # each costs its deployment a question to every weavelet, twice a second
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,14 @@ class LiveViews:
         data, metadata = view._repr_mimebundle_()
         cell.display(data, metadata, view.model_id)
         with self._lock:
-            newer = [*self._shown, _Shown(picture, view, cell)]
-            self._shown = [one for one in newer if not _is_replaced(one.cell, cell)][-VIEWS_MAX:]
-            ended = [one for one in newer if one not in self._shown]
+            replaced = [one for one in self._shown if _is_replaced(one.cell, cell)]
+            shown = [*(one for one in self._shown if one not in replaced), _Shown(picture, view, cell)]
+            ended, self._shown = shown[:-VIEWS_MAX], shown[-VIEWS_MAX:]
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="weaverlab-views", daemon=True)
                 self._thread.start()
+        for one in replaced:
+            one.view.close()
         for one in ended:
             self._end(one)
 
