@@ -83,10 +83,10 @@ class LiveViews:
         pause_s = self._poll_s
         while True:
             self._wake.wait(pause_s)
+            self._wake.clear()
             with self._lock:
                 if not self._shown:
                     self._thread = None
-                    self._wake.clear()
                     return
             began_s = SystemClock.now_s()
             self.refresh()
