@@ -6,7 +6,8 @@ Every figure is the median over interleaved rounds, with the quartiles of the ra
 round*: on a shared machine the absolute times mean little. Server and client are two processes, free to run on any
 processor, or both on one with --pin: waking a process on another processor is what differs most. "raw" is a 4-byte
 length, C pickle protocol 5 and a blocking socket, nothing else; for 32 callers it is 32 threads with a connection
-each. Not in here: what the runtime adds (lineage, metrics, retry).
+each. "sync" and "async" are the data plane alone; "handle" is the call an author makes, to a deployed component with
+lineage, deadline, metrics and retry in place.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ import struct
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 
 import numpy
 
+import weaverlab as weaver
+from weaverlab import Component
 from weaverlab.transport import AsyncChannel, Call, Reply, Server, SyncPool
 
 SECRET = bytes(32)
@@ -117,6 +120,16 @@ def time_threads(calls: list[Callable[[object], object]], count: int) -> float:
     return (time.perf_counter() - started_s) / count / len(calls) * 1e6
 
 
+class EchoService(Component):
+    """What the handles call."""
+
+    def echo(self, value: object) -> object:
+        return value
+
+    async def echo_async(self, value: object) -> object:
+        return value
+
+
 class LoopClient:
     """An async caller on its own loop, measured from inside a coroutine."""
 
@@ -127,18 +140,23 @@ class LoopClient:
     async def _open(self, directory: str) -> AsyncChannel:
         return AsyncChannel(f"unix:{directory}/weaverlab", SECRET)
 
+    async def echo(self, value: object) -> object:
+        return (await self.channel.call(0, (value,), TIMEOUT_S)).value
+
     def time_each(self, value: object, count: int) -> float:
-        return self.loop.run_until_complete(self._time_callers(value, count, 1))
+        return self.loop.run_until_complete(self.time(self.echo, value, count, 1))
 
     def time_callers(self, count: int) -> float:
-        return self.loop.run_until_complete(self._time_callers(1, count, CALLERS))
+        return self.loop.run_until_complete(self.time(self.echo, 1, count, CALLERS))
 
-    async def _time_callers(self, value: object, count: int, callers: int) -> float:
-        call = self.channel.call
+    def time_handle(self, handle: EchoService, count: int, callers: int) -> float:
+        return self.loop.run_until_complete(self.time(handle.echo_async, 1, count, callers))
 
+    @staticmethod
+    async def time(echo: Callable[[object], Awaitable[object]], value: object, count: int, callers: int) -> float:
         async def repeat() -> None:
             for _ in range(count):
-                (await call(0, (value,), TIMEOUT_S)).value  # noqa: B018
+                await echo(value)
 
         started_s = time.perf_counter()
         await asyncio.gather(*(repeat() for _ in range(callers)))
@@ -171,22 +189,32 @@ def cases(directory: str, stack: ExitStack) -> dict[str, tuple[str, Callable[[],
     def sync(value: object) -> object:
         return pool.call(0, (value,), TIMEOUT_S).value
 
+    handle = stack.enter_context(weaver.deploy(EchoService)).get(EchoService)
     found: dict[str, tuple[str, Callable[[], float]]] = {
         "raw tiny": ("raw tiny", lambda: time_each(raw, 1, 2000)),
         "sync tiny": ("raw tiny", lambda: time_each(sync, 1, 2000)),
+        "handle sync tiny": ("raw tiny", lambda: time_each(handle.echo, 1, 2000)),
     }
     loops = open_loops(directory)
     for name, client in loops.items():
         stack.callback(client.close)
         found[f"{name} tiny"] = ("raw tiny", lambda client=client: client.time_each(1, 2000))
+        found[f"handle {name} tiny"] = ("raw tiny", lambda client=client: client.time_handle(handle, 2000, 1))
     found["raw 1 KiB record"] = ("raw 1 KiB record", lambda: time_each(raw, RECORD, 1000))
     found["sync 1 KiB record"] = ("raw 1 KiB record", lambda: time_each(sync, RECORD, 1000))
+    found["handle 1 KiB record"] = ("raw 1 KiB record", lambda: time_each(handle.echo, RECORD, 1000))
     found["raw 1 MiB ndarray"] = ("raw 1 MiB ndarray", lambda: time_each(raw, ARRAY, 50))
     found["sync 1 MiB ndarray"] = ("raw 1 MiB ndarray", lambda: time_each(sync, ARRAY, 50))
+    found["handle 1 MiB ndarray"] = ("raw 1 MiB ndarray", lambda: time_each(handle.echo, ARRAY, 50))
     found["sync 1 MiB bytes"] = ("raw 1 MiB ndarray", lambda data=bytes(1 << 20): time_each(sync, data, 50))
     found["raw 32 threads"] = ("raw 32 threads", lambda: time_threads([client.call for client in raws], 60))
     found["sync 32 threads"] = ("raw 32 threads", lambda: time_threads([sync] * CALLERS, 60))
+    found["handle 32 threads"] = ("raw 32 threads", lambda: time_threads([handle.echo] * CALLERS, 60))
     for name, client in loops.items():
+        found[f"handle {name} 32 tasks"] = (
+            "raw 32 threads",
+            lambda client=client: client.time_handle(handle, 100, CALLERS),
+        )
         found[f"{name} 32 tasks"] = ("raw 32 threads", lambda client=client: client.time_callers(100))
         found[f"{name} 1 MiB ndarray"] = ("raw 1 MiB ndarray", lambda client=client: client.time_each(ARRAY, 50))
     return found
