@@ -45,8 +45,10 @@ def violation_curve(points: Sequence[ViolationPoint], title: str = "How long mus
     _series(axes, barriers, "barrier", BLUE, "D", line="none")
     for point in barriers:
         note = f"barrier: {point.violations} of {point.requests}\nwaits {point.delay_ms:.0f} ms"
-        axes.annotate(note, (point.delay_ms, 100 * point.violations / max(point.requests, 1)), (0, 26), color=BLUE,
-                      textcoords="offset points", ha="center", fontsize=9)  # fmt: skip
+        # Below and to the left of a falling curve there is room.
+        axes.annotate(note, (point.delay_ms, 100 * point.violations / max(point.requests, 1)), (-95, 34), color=BLUE,
+                      textcoords="offset points", ha="center", fontsize=9,
+                      arrowprops={"arrowstyle": "-", "color": BLUE, "shrinkB": 6})  # fmt: skip
     _frame(axes, title)
     return figure
 
