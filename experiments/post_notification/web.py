@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
@@ -32,7 +33,7 @@ class PostServer:
     """Serves on an already listening socket, one thread for each connection, until `close()`."""
 
     def __init__(self, listener: socket.socket, publish: Publish, outcomes: Outcomes) -> None:
-        self._server = ThreadingHTTPServer(("", 0), partial(_Handler, publish, outcomes), bind_and_activate=False)
+        self._server = _Server(("", 0), partial(_Handler, publish, outcomes), bind_and_activate=False)
         self._server.socket.close()
         self._server.socket = listener
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True)
@@ -43,6 +44,12 @@ class PostServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that has gone away is no fault of ours
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
