@@ -118,6 +118,7 @@ def test_after_stop_handles_say_so_and_the_last_status_stays(deployer: str) -> N
     app.stop()
 
     assert app.status().state == "stopped"
+    assert all(replica.healthy for replica in app.status().replicas)  # as it was: nothing of it is down
     with pytest.raises(StoppedError):
         app.get(Catalogue)
     if deployer != "single":

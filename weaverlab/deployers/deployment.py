@@ -122,8 +122,8 @@ class Deployment:
                 try:
                     self._backend.stop(drain_s)
                 finally:
-                    stopped = replace(snapshot, state=self._backend.state, replicas=self._backend.replicas())
-                    self._last = stopped, events
+                    # The replicas stay as they were: what was stopped in order is not down.
+                    self._last = replace(snapshot, state=self._backend.state), events
 
     @property
     def failure(self) -> BaseException | None:
