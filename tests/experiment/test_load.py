@@ -119,12 +119,13 @@ def test_a_server_that_is_not_there_gives_errors_and_no_figures():
 def test_what_could_not_be_sent_in_time_is_counted_and_nothing_waits_for_ever(service):
     service.free.clear()
 
-    answers = generate(Workload(service.url, 20, 0.2, "x", connections=1, timeout_s=0.1))
+    answers = generate(Workload(service.url, 30, 0.2, "x", connections=1, timeout_s=0.1))
 
     errors = [answer.error for answer in answers]
-    assert len(answers) == 4
+    assert len(errors) == 6
     assert errors[0].startswith("TimeoutError")
-    assert all(errors)
+    assert errors[-1] == "not sent: all connections were busy"
+    assert max(answer.latency_ms for answer in answers) < 1000
 
 
 def test_a_generator_that_fails_is_reported(service, capfd):
@@ -136,15 +137,15 @@ def test_a_generator_that_fails_is_reported(service, capfd):
 
 def test_the_generator_ends_when_nobody_reads_its_answers(service):
     workload = json.dumps(asdict(Workload(service.url, 100, 600, "x")))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "weaverlab.experiment.load", workload], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
+    command = [sys.executable, "-m", "weaverlab.experiment.load", workload]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
 
-    process.stdout.close()
+        process.stdout.close()
 
-    assert process.wait(timeout=10) != 0
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=10) == 1
 
 
 def test_ctrl_c_ends_the_generator_too(service):

@@ -105,7 +105,7 @@ def app() -> Iterator[Deployment]:
 def test_main_says_where_it_is_open_and_ends_when_the_deployment_stops():
     said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     with deployed("single", configured("none"), show=said.put) as app:
-        body = threading.Thread(target=app.run_main)
+        body = threading.Thread(target=app.run_main, daemon=True)
         body.start()
         message = said.get(timeout=10)["message"]
 

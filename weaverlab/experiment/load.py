@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import queue
 import sys
 import threading
@@ -31,7 +32,7 @@ def main() -> None:
         for answer in send(workload):
             print(answer.to_line(), flush=True)
     except (BrokenPipeError, KeyboardInterrupt):
-        sys.exit(1)  # whoever started us has gone, or wants to
+        os._exit(1)  # whoever started us has gone: an orderly exit would fail to flush what nobody reads
 
 
 def send(workload: Workload) -> Iterator[Answer]:
