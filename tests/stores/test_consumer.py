@@ -11,7 +11,6 @@ import pytest
 from tests.stores.deployment import in_thread
 from weaverlab.antipode import Dependency, Lineage, context, request
 from weaverlab.antipode.queue import Message
-from weaverlab.errors import StoppedError
 from weaverlab.stores import embedded
 
 LONG_S = 60.0
@@ -222,14 +221,19 @@ def test_consumers_that_fail_again_and_again_handle_everything_in_the_end(deploy
     assert handled == list(range(10))
 
 
-def test_stopped_stores_end_the_loop_with_an_error(deploy):
+def test_stopped_stores_end_the_loop_as_if_it_had_been_closed(deploy):
     deployment = deploy()
-    looping = in_thread(list, consume(deployment))
+    messages = consume(deployment)
 
+    def handle_all() -> list[object]:
+        with messages:
+            return [message.value for message in messages]
+
+    looping = in_thread(handle_all)
     deployment.service.shutdown()
 
-    with pytest.raises(StoppedError):
-        looping.result(5)
+    assert looping.result(5) == []
+    messages.close()  # harmless
 
 
 def test_a_consumer_shows_what_it_does(deploy):

@@ -9,17 +9,20 @@ A message is acknowledged after the body of the loop has finished: when the loop
 again, here or to another consumer; if the process dies it goes back when its lease runs out.
 
 Between messages, and after the loop, the context is as it was before: one message's lineage never leaks into the
-handling of the next. Not in here: the queue itself (`antipode.queue`) and how it is reached (`embedded`).
+handling of the next. When the deployment stops, the loop ends as if it had been closed. Not in here: the queue
+itself (`antipode.queue`) and how it is reached (`embedded`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from weaverlab.antipode import Lineage, context
 from weaverlab.antipode.queue import Message
+from weaverlab.errors import StoppedError
 from weaverlab.history import Delivered
 from weaverlab.stores.datastore import Subscription
 from weaverlab.stores.host import Host
@@ -60,13 +63,14 @@ class Consumer:
     def close(self) -> None:
         """End the iteration after the current message, which is acknowledged when the loop asks for the next."""
         self._is_closed = True
-        self._subscription.interrupt()
+        with suppress(StoppedError):
+            self._subscription.interrupt()
 
     def __iter__(self) -> Consumer:
         return self
 
     def __next__(self) -> AntipodeObject:
-        message = self._subscription.next(self._leave())
+        message = self._next(self._leave())
         if message is None:
             raise StopIteration
         return self._enter(message)
@@ -85,7 +89,7 @@ class Consumer:
 
         done = self._leave()
         try:
-            message = await self._in_own_thread(self._subscription.next, done)
+            message = await self._in_own_thread(self._next, done)
         except asyncio.CancelledError:
             # The thread may get a message that nobody will see: what runs behind it there gives it back.
             self._own_thread().submit(self._subscription.release)
@@ -131,11 +135,18 @@ class Consumer:
         done, self._handling, self._outside = self._handling, None, None
         return done
 
+    def _next(self, done: Message | None) -> Message | None:
+        try:
+            return self._subscription.next(done)
+        except StoppedError:  # there will be no further message: the loop ends, like the rest of the deployment
+            return None
+
     def _finish(self, done: Message | None, failed: bool) -> None:
-        if done is not None and not failed:
-            self._subscription.acknowledge(done)
-        self.close()
-        self._subscription.release()
+        with suppress(StoppedError):
+            if done is not None and not failed:
+                self._subscription.acknowledge(done)
+            self.close()
+            self._subscription.release()
 
     async def _in_own_thread(self, function: Callable[..., R], *args: object) -> R:
         import asyncio
