@@ -27,8 +27,8 @@ class Lag:
 class WeaverlabSection:
     """[weaverlab]: the application as a whole.
 
-    `app` is a file relative to weaver.toml, `call_timeout_s` the deadline of a call that sets none, `barriers` what every
-    barrier does unless a block says otherwise: wait, report what it would have waited for, or nothing.
+    `app` is a file relative to weaver.toml, `call_timeout_s` the deadline of a call that sets none, `barriers` what
+    every barrier does unless a block says otherwise: wait, report what it would have waited for, or nothing.
     """
 
     app: str = ""
