@@ -34,10 +34,13 @@ test-all:
 
 lint:
 	@scripts/venv.sh $(VENV) "$(PYTHON)" dev
-	@echo "lint: ruff and mypy over $(LINTED)"
+	@echo "lint: ruff over $(LINTED); mypy over weaverlab and experiments"
 	@$(VENV)/bin/ruff check $(LINTED)
 	@$(VENV)/bin/ruff format --check $(LINTED)
 	@$(VENV)/bin/mypy
+	@for folder in experiments/*/; do \
+		(cd $$folder && "$(CURDIR)/$(VENV)/bin/mypy" --config-file "$(CURDIR)/pyproject.toml" *.py) || exit 1; \
+	done
 
 lock:
 	@scripts/lock.sh "$(PYTHON)" $(if $(UPGRADE),--upgrade)
