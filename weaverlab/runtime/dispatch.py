@@ -7,8 +7,8 @@ makes its callers wait (within their deadlines), so weavelets can start in any o
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +34,7 @@ class HostedMethod:
         self.name = name
         self.has_keywords = has_keywords
         self.identity = identity
-        self._ready = threading.Event()
+        self._ready: concurrent.futures.Future[None] = concurrent.futures.Future()  # for threads and tasks alike
         self._function: Callable[..., Any] | None = None
 
     @property
@@ -44,12 +44,24 @@ class HostedMethod:
     def open(self, function: Callable[..., Any]) -> None:
         """Let calls in: the component's `init` has ended."""
         self._function = function
-        self._ready.set()
+        self._ready.set_result(None)
 
     def wait_open(self, timeout_s: float) -> None:
         """Wait until the component is ready, at most for the call's time."""
-        if not self._ready.wait(timeout_s):
-            raise DeadlineExceeded(f"{self.identity.component}.init() had not ended when the call's time ran out.")
+        try:
+            self._ready.result(timeout_s)
+        except concurrent.futures.TimeoutError:
+            raise self._late() from None
+
+    async def wait_open_async(self, timeout_s: float) -> None:
+        """The same, for a task. It takes no thread of the loop's executor: the `init` may need them all."""
+        try:
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._ready)), timeout_s)
+        except asyncio.TimeoutError:
+            raise self._late() from None
+
+    def _late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"{self.identity.component}.init() had not ended when the call's time ran out.")
 
     def invoke(self, args: tuple[Any, ...]) -> Any:
         """Call the method with what came over the wire: keyword arguments are one dict at the end."""
@@ -91,7 +103,7 @@ class Dispatcher:
             method = self._method(call)
             arrived = self._enter(call)
             if not method.is_open:
-                await asyncio.to_thread(method.wait_open, call.timeout_s)
+                await method.wait_open_async(call.timeout_s)
             self._started(method, call)
             return self._done(method, call, arrived, await method.invoke(call.args()))
         except asyncio.CancelledError:
@@ -110,15 +122,15 @@ class Dispatcher:
         return method
 
     def _enter(self, call: Call) -> Lineage:
-        """Set deadline, lineage, trace and metadata as they came; return the lineage."""
+        """Set deadline, lineage, trace and metadata as they came; return the lineage.
+
+        All four, also where nothing came: the task of an async call begins with a copy of whatever context its
+        connection was read in, which may be that of another request.
+        """
         context.deadline.set(self._clock.now_s() + call.timeout_s)
-        if call.trace:
-            context.trace.set(call.trace[:TRACE_ID_BYTES].hex())
-        if call.metadata:
-            context.packed_metadata.set(call.metadata)
-        if not call.lineage:
-            return Lineage.empty()
-        arrived = Lineage.unpack(call.lineage)
+        context.trace.set(call.trace[:TRACE_ID_BYTES].hex())
+        context.packed_metadata.set(call.metadata)
+        arrived = Lineage.unpack(call.lineage) if call.lineage else Lineage.empty()
         lineage_context.replace(arrived)
         return arrived
 

@@ -15,6 +15,8 @@ from weaverlab.runtime import context
 LogEntry: TypeAlias = dict[str, str | float | int]
 LogSink: TypeAlias = Callable[[LogEntry], None]
 
+MESSAGE_CHARS_MAX = 65_536  # a whole array that somebody logs would only be in the way
+
 
 class _ToSink(logging.Handler):
     def __init__(self, sink: LogSink, component: str, replica: str, region: str) -> None:
@@ -31,11 +33,16 @@ class _ToSink(logging.Handler):
                     **self._labels,
                     "trace": context.trace.get(),
                     "source": f"{record.filename}:{record.lineno}",
-                    "message": self.format(record),
+                    "message": _cut(self.format(record)),
                 }
             )
         except Exception:  # logging's own rule: a log call never raises into the application
             self.handleError(record)
+
+
+def _cut(message: str) -> str:
+    more = len(message) - MESSAGE_CHARS_MAX
+    return message if more <= 0 else f"{message[:MESSAGE_CHARS_MAX]}... ({more} characters left out)"
 
 
 def component_logger(sink: LogSink, component: str, replica: str, region: str) -> logging.Logger:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Coroutine
 from typing import Any
+
+END_TIMEOUT_S = 5.0  # for tasks to end that have been cancelled
 
 
 class LoopThread:
@@ -13,29 +17,48 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self.loop = _new_loop()
+        self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, Any], timeout_s: float | None = None) -> Any:
-        """Run `coroutine` on the loop and wait for its result, at most `timeout_s`; cancel it after that."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        """Run `coroutine` on the loop and wait for its result, at most `timeout_s`; cancel it after that.
+
+        Ctrl-C cancels it too. Either way it gets some time to clean up before the exception goes on.
+        """
+        has_ended = threading.Event()
+
+        async def body() -> Any:
+            try:
+                return await coroutine
+            finally:
+                has_ended.set()
+
+        future = asyncio.run_coroutine_threadsafe(body(), self.loop)
         try:
             return future.result(timeout_s)
         except BaseException:
-            future.cancel()
+            if future.cancel():
+                has_ended.wait(END_TIMEOUT_S)
             raise
 
     def stop(self) -> None:
-        """Cancel what still runs, end the thread, close the loop."""
-        if not self.loop.is_closed():
-            asyncio.run_coroutine_threadsafe(_cancel_all(), self.loop).result(timeout=5)
-            self.loop.call_soon_threadsafe(self.loop.stop)
-            self._thread.join(timeout=5)
+        """Cancel what still runs, end the thread, close the loop. What does not let itself be cancelled is left."""
+        if self.loop.is_closed():
+            return
+        with contextlib.suppress(concurrent.futures.TimeoutError):
+            asyncio.run_coroutine_threadsafe(_cancel_all(), self.loop).result(END_TIMEOUT_S)
+        self._is_stopping = True
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(END_TIMEOUT_S)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         try:
-            self.loop.run_forever()
+            while not self._is_stopping:
+                # These end the loop's run, but are the business of whoever waits for the task that raised them.
+                with contextlib.suppress(SystemExit, KeyboardInterrupt):
+                    self.loop.run_forever()
         finally:
             self.loop.close()
 

@@ -72,20 +72,21 @@ class Links:
         key = (asyncio.get_running_loop(), address)
         if key not in self._channels:
             for ended in [other for other in list(self._channels) if other[0].is_closed()]:
-                self._channels.pop(ended).close()
+                if channel := self._channels.pop(ended, None):  # another loop's thread may be cleaning up as well
+                    channel.close()
             self._channels[key] = AsyncChannel(address, self._secret)
         return self._channels[key]
 
     def close(self, because: str) -> None:
         """Close every connection; handles raise `StoppedError` with this reason from now on."""
         self.closed_because = self.closed_because or because
-        for pool in self._pools.values():
+        for pool in list(self._pools.values()):  # other threads may still be calling, and adding to these
             pool.close()
-        for (loop, _), channel in self._channels.items():
-            if loop.is_closed():
-                channel.close()
-            else:
+        for (loop, _), channel in list(self._channels.items()):
+            try:
                 loop.call_soon_threadsafe(channel.close)
+            except RuntimeError:  # the loop has been closed, as it is after every `asyncio.run`
+                channel.close()
 
 
 class RemoteComponent:
@@ -188,7 +189,7 @@ class RemoteComponent:
         method.stats.record(self._clock.now_s() - started_s, reply.ok, lineage_bytes=len(reply.lineage))
         value = reply.value
         if span:
-            self._returned(span, "" if reply.ok else type(value[0]).__name__)
+            self._returned(span, "" if reply.ok else value.type_name)
         if reply.ok:
             return value
         raise failures.unpack(value)

@@ -71,9 +71,9 @@ class Weavelet:
         was opened is shut down again and the exception goes on.
         """
         methods = self._hosted_methods()
-        if self._placement.address:
-            self._serve(methods)
         try:
+            if self._placement.address:
+                self._serve(methods)
             for name, spec in self._app.components.items():
                 if name in self._placement.hosted:
                     self._open(spec, methods)
@@ -86,16 +86,18 @@ class Weavelet:
 
         Handles that this weavelet made raise `StoppedError` from then on; it names the reason.
         """
-        if self._server is not None:
-            self._server.stop(drain_s)
-        for name in reversed(list(self._instances)):
-            self._shut_down(name)
-        self._instances.clear()
-        for listener in self._listeners.values():
-            listener.socket.close()
-        self._links.close(because)
-        if self._loop is not None:
-            self._loop.stop()
+        try:
+            if self._server is not None:
+                self._server.stop(drain_s)
+            for name in reversed(list(self._instances)):
+                self._shut_down(name)
+        finally:  # also when Ctrl-C is pressed in a shutdown()
+            self._instances.clear()
+            for listener in self._listeners.values():
+                listener.socket.close()
+            self._links.close(because)
+            if self._loop is not None:
+                self._loop.stop()
 
     def run_main(self) -> None:
         """Run the body of the hosted Main component to its end."""
@@ -195,7 +197,7 @@ class Weavelet:
             return
         try:
             self._run(shutdown, SHUTDOWN_TIMEOUT_S)
-        except Exception:  # the application's code may raise anything
+        except (Exception, SystemExit):  # the application's code may raise anything
             me = self._identity(name)
             component_logger(self._log, me.component, me.replica, me.region).exception("shutdown() failed")
 
