@@ -20,6 +20,31 @@ class Picky(Exception):
         super().__init__(f"{name} {code}")
 
 
+class Mute(Exception):
+    """Cannot say what it is, nor be pickled."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("mute")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise RuntimeError("mute")
+
+
+class AtHome(Exception):
+    """Its class is known where it is raised only: `is_known` is what an import would be."""
+
+    is_known = True
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return AtHome.again, ()
+
+    @classmethod
+    def again(cls) -> AtHome:
+        if not cls.is_known:
+            raise ModuleNotFoundError("no module named home")
+        return cls()
+
+
 def carried(error: BaseException) -> BaseException:
     """Raise, pack, pickle, unpickle and unpack `error`."""
     try:
@@ -79,3 +104,22 @@ def test_errors_of_calls_keep_whether_they_may_have_executed() -> None:
 
     assert isinstance(arrived, DeadlineExceeded)
     assert (arrived.maybe_executed, arrived.attempts) == (True, 3)
+
+
+def test_an_exception_that_cannot_even_be_shown_arrives_as_its_type() -> None:
+    arrived = carried(Mute())
+
+    assert isinstance(arrived, RemoteApplicationError)
+    assert str(arrived) == "Mute: <its __str__ raised RuntimeError>"
+
+
+def test_an_exception_whose_class_is_unknown_to_the_caller_arrives_as_its_description(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    packed = failures.pack(AtHome("lost my keys"), "Shop.buy at Shop/1")
+    monkeypatch.setattr(AtHome, "is_known", False)
+
+    arrived = failures.unpack(pickle.loads(pickle.dumps(packed)))
+
+    assert isinstance(arrived, RemoteApplicationError)
+    assert str(arrived) == "AtHome: lost my keys"

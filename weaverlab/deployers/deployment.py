@@ -10,6 +10,7 @@ from typing import Any, TypeVar, overload
 
 from weaverlab.component import ComponentSpec
 from weaverlab.config import AntipodeConfig, Lag
+from weaverlab.deployers.asking import ask
 from weaverlab.deployers.backend import Backend
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.plan import Plan
@@ -33,8 +34,8 @@ CLIENT = Identity("client", "client", "")  # whoever calls from outside: a noteb
 class Deployment:
     """One version of an application, running. Use it as a context manager, or call `stop()`.
 
-    Safe to use from several threads. After `stop()` its handles raise `StoppedError`; `status()` and the
-    pictures show the last state.
+    Safe to use from several threads. After `stop()` its handles raise `StoppedError` (but for those that call a
+    component in this process directly, under "single"); `status()` and the pictures show the last state.
     """
 
     def __init__(self, deployment_id: str, version: str, plan: Plan, backend: Backend, output: Output) -> None:
@@ -43,7 +44,7 @@ class Deployment:
         self._plan = plan
         self._backend = backend
         self._output = output
-        self._stopping = threading.Lock()  # held by whoever stops; a second stop() waits for the first
+        self._stopping = threading.RLock()  # held by whoever stops; another thread's stop() waits for it
         self._newest_events: tuple[Event, ...] = ()
         self._handles: dict[str, Any] = {}  # one for each component, so that replicas are taken in turn
         self._last: tuple[Snapshot, tuple[Event, ...]] | None = None
@@ -115,15 +116,18 @@ class Deployment:
     def stop(self, drain_s: float = DRAIN_S) -> None:
         """Stop everything, callers before callees; calls in flight get `drain_s` seconds. Idempotent."""
         with self._stopping:
-            if self._last is None:
-                snapshot, events = self._snapshot(), self._collect_events()
-                self._last = snapshot, events  # whoever looks meanwhile does not see it fall apart
-                atexit.unregister(self.stop)
+            if self._last is not None:
+                return
+            try:
+                self._last = self._snapshot(), self._collect_events()  # who looks meanwhile sees it whole
+            finally:  # also when Ctrl-C ends the taking of figures
                 try:
                     self._backend.stop(drain_s)
                 finally:
-                    # The replicas stay as they were: what was stopped in order is not down.
-                    self._last = replace(snapshot, state=self._backend.state), events
+                    atexit.unregister(self.stop)
+                    if self._last is not None:  # replicas stay as they were: what was stopped in order is not down
+                        snapshot, events = self._last
+                        self._last = replace(snapshot, state=self._backend.state), events
 
     @property
     def failure(self) -> BaseException | None:
@@ -156,7 +160,7 @@ class Deployment:
     def _collect_events(self) -> tuple[Event, ...]:
         events = list(self._backend.events())
         if EmbeddedStores.__name__ in self._plan.app.components and self.is_running:
-            events += self._backend.door.handle(CLIENT, EmbeddedStores.__name__).history()
+            events += ask(self._backend.door.handle(CLIENT, EmbeddedStores.__name__).history)
         if self.failure is None:  # the processes of a failed deployment are gone, and so is what they recorded
             self._newest_events = tuple(sorted(events, key=lambda event: event.at_s))
         return self._newest_events

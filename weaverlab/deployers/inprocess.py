@@ -6,6 +6,7 @@ are all in this process and talk over the real data plane; tests use it to find 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 
@@ -47,7 +48,7 @@ class InProcess:
         except BaseException as error:
             self.state, self.failure = "failed", error
             self._stop(started, drain_s=0.0)
-            if isinstance(error, Exception):
+            if isinstance(error, (Exception, SystemExit)):
                 raise DeployError(f"failed before it was ready.\n{remote_traceback(error)}") from error
             raise
         self.state = "running"
@@ -59,14 +60,17 @@ class InProcess:
     def stop(self, drain_s: float) -> None:
         if self.state == "running":
             self.state = "stopping"
-            self._stop(self._weavelets, drain_s)
-            self.state = "stopped"
+            try:
+                self._stop(self._weavelets, drain_s)
+            finally:
+                self.state = "stopped"
 
     def _stop(self, weavelets: list[Weavelet], drain_s: float) -> None:
-        for weavelet in reversed(weavelets):
-            weavelet.stop(drain_s)
-        if self.door not in self._weavelets:
-            self.door.stop(0.0)
+        with contextlib.ExitStack() as stack:  # each is stopped, also when Ctrl-C is pressed again
+            if self.door not in self._weavelets:
+                stack.callback(self.door.stop, 0.0)
+            for weavelet in weavelets:
+                stack.callback(weavelet.stop, drain_s)
 
     def replicas(self) -> tuple[ReplicaInfo, ...]:
         healthy = self.state == "running"
@@ -121,5 +125,7 @@ class Rpc(InProcess):
         super().__init__(plan, list(placed.values()), door, output)
 
     def _stop(self, weavelets: list[Weavelet], drain_s: float) -> None:
-        super()._stop(weavelets, drain_s)
-        shutil.rmtree(self._directory, ignore_errors=True)
+        try:
+            super()._stop(weavelets, drain_s)
+        finally:
+            shutil.rmtree(self._directory, ignore_errors=True)

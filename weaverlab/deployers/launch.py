@@ -59,10 +59,14 @@ def deploy(
     deployment_id = unique_id(DEPLOYMENT_ID_DIGITS)
     output = Output(show)
     version, backend = _backend(deployer, plan, deployment_id, output)
-    backend.start(progress or _nobody_watches)
-    deployment = Deployment(deployment_id, version, plan, backend, output)
-    _deployments.add(deployment)
-    return deployment
+    try:
+        backend.start(progress or _nobody_watches)
+        deployment = Deployment(deployment_id, version, plan, backend, output)
+        _deployments.add(deployment)
+        return deployment
+    except BaseException:  # Ctrl-C, too, just when it was ready
+        backend.stop(0.0)
+        raise
 
 
 def run(main: type, *, deployer: DeployerName = "single", config: str | PathLike[str] | Config | None = None) -> None:

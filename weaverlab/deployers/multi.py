@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-from collections.abc import Callable
-from typing import TypeVar
 
 from weaverlab.bundle import Bundle
 from weaverlab.clock import SystemClock, system_rng
+from weaverlab.deployers.asking import ask, in_time
 from weaverlab.deployers.backend import Progress
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.placing import place, socket_directory
 from weaverlab.deployers.plan import Plan
 from weaverlab.deployers.processes import WeaveletProcess, start_process
 from weaverlab.deployers.supervisor import Supervisor
-from weaverlab.errors import DeployError, RemoteCallError, StoppedError
+from weaverlab.errors import CallLost, DeployError, RemoteCallError, StoppedError
 from weaverlab.history import Event
 from weaverlab.observe import MethodCounts, merge
 from weaverlab.observe.snapshot import State
-from weaverlab.runtime.context import timeout
 from weaverlab.runtime.control import WeaveletControl
 from weaverlab.runtime.placement import Bootstrap, Placement
 from weaverlab.runtime.remote import Identity
@@ -30,9 +28,7 @@ from weaverlab.stores import EmbeddedStores
 from weaverlab.types import ReplicaInfo
 
 READY_TIMEOUT_S = 60.0
-CONTROL_TIMEOUT_S = 2.0  # a weavelet that does not answer its deployer in this time is killed, or left out of figures
 EXIT_TIMEOUT_S = 10.0  # shutdown() of all components of one weavelet together
-Answer = TypeVar("Answer")
 
 DEPLOYER = Identity("deployer", "deployer", "")
 
@@ -44,15 +40,19 @@ class Multi:
 
     def __init__(self, plan: Plan, deployment_id: str, bundle: Bundle, output: Output) -> None:
         self._plan = plan
+        self._code = bundle.to_bytes()
+        self._roots = pickle.dumps([spec.implementation for spec in plan.app.components.values()])
+        # As they are now, also for a weavelet that is started again after the notebook has changed them.
+        self._working_directory = _working_directory()
+        self._environ = dict(os.environ)
         self._directory = socket_directory()
         placed = place(plan, deployment_id, bundle.version, self._directory, plan.config.multi.listeners)
         self.door = Weavelet(plan.app, placed.pop(""), output.log)
-        self._code = bundle.to_bytes()
-        self._roots = pickle.dumps([spec.implementation for spec in plan.app.components.values()])
-        self.state: State = "starting"
+        self._stage: State = "starting"
         self._supervisor = Supervisor(
             placed.values(),
             self._start_process,
+            self._bootstrap,
             plan.config.multi.restarts_max,
             output,
             SystemClock,
@@ -60,6 +60,10 @@ class Multi:
             EmbeddedStores.__name__,
             self._failed,
         )
+
+    @property
+    def state(self) -> State:
+        return "failed" if self._stage == "running" and self.failure is not None else self._stage
 
     @property
     def failure(self) -> BaseException | None:
@@ -72,22 +76,21 @@ class Multi:
         except BaseException:
             self._abandon()
             raise
-        self.state = "running"
+        self._stage = "running"
 
     def run_main(self) -> None:
         self._supervisor.wait_main()
 
     def stop(self, drain_s: float) -> None:
-        if self.state == "stopped":
+        if self._stage == "stopped":
             return
-        self.state = "stopping"
+        self._stage = "stopping"
         self._supervisor.expect_stop()
         try:
             for group in reversed(self._plan.groups):
                 self._stop_weavelets(group.replica_ids(), drain_s)
         finally:  # also when Ctrl-C is pressed again
             self._abandon()
-            self.state = "stopped"
 
     def replicas(self) -> tuple[ReplicaInfo, ...]:
         return tuple(replica.info() for replica in self._supervisor.replicas.values())
@@ -96,46 +99,55 @@ class Multi:
         return {name: addr for r in self._supervisor.replicas.values() for name, addr in r.listeners.items()}
 
     def counts(self) -> tuple[MethodCounts, ...]:
-        return merge([*self.door.counts(), *(one for control in self._controls() for one in _ask(control.counts))])
+        return merge([*self.door.counts(), *(one for control in self._controls() for one in ask(control.counts))])
 
     def events(self) -> tuple[Event, ...]:
-        events = [*self.door.events(), *(event for control in self._controls() for event in _ask(control.events))]
+        events = [*self.door.events(), *(event for control in self._controls() for event in ask(control.events))]
         return tuple(sorted(events, key=lambda event: event.at_s))
 
-    def _start_process(self, placement: Placement) -> WeaveletProcess:
-        process = start_process(placement.replica, self._plan.config.multi.start_method)
-        process.send(Bootstrap(WEAVERLAB_VERSION, placement, os.getcwd(), dict(os.environ), self._code, self._roots))
-        return process
+    def _start_process(self, replica: str) -> WeaveletProcess:
+        return start_process(replica, self._plan.config.multi.start_method)
+
+    def _bootstrap(self, placement: Placement) -> Bootstrap:
+        return Bootstrap(WEAVERLAB_VERSION, placement, self._working_directory, self._environ, self._code, self._roots)
 
     def _stop_weavelets(self, replicas: tuple[str, ...], drain_s: float) -> None:
-        """Ask some weavelets to stop, and wait until they have; those that cannot be asked are killed at once."""
+        """Ask some weavelets to stop, and wait until they have; those that do not are killed."""
         for replica in replicas:
             if not self._asked_to_stop(replica, drain_s):
                 self._supervisor.kill([replica])
-        self._supervisor.wait_stopped(replicas, drain_s + EXIT_TIMEOUT_S)
+        patience_s = drain_s + EXIT_TIMEOUT_S
+        for replica in self._supervisor.wait_stopped(replicas, patience_s):
+            self._supervisor.note(
+                self._supervisor.replicas[replica], f"did not stop within {patience_s:g} s, and was killed"
+            )
+            self._supervisor.kill([replica])
 
     def _asked_to_stop(self, replica: str, drain_s: float) -> bool:
+        """Return whether the weavelet knows now that it is to stop."""
         if self._supervisor.replicas[replica].state != "ready":
             return False
         try:
-            with timeout(CONTROL_TIMEOUT_S):
-                self._control(replica).stop(drain_s)
-        except (RemoteCallError, StoppedError):
+            in_time(lambda: self._control(replica).stop(drain_s))
+        except CallLost:
+            return True  # it had begun to stop before it could answer, or has died
+        except (RemoteCallError, StoppedError) as error:
+            self._supervisor.note(
+                self._supervisor.replicas[replica], f"could not be asked to stop, and is killed: {error}"
+            )
             return False
         return True
 
     def _abandon(self) -> None:
         """Leave nothing behind: no process, no thread, no socket, no file."""
-        self._supervisor.expect_stop()
-        self._supervisor.kill(self._supervisor.replicas)
-        self._supervisor.wait_stopped(self._supervisor.replicas, EXIT_TIMEOUT_S)
-        self._supervisor.close()
-        self.door.stop(0.0)
-        shutil.rmtree(self._directory, ignore_errors=True)
+        try:
+            self._supervisor.close()
+        finally:
+            self._stage = "stopped"
+            self.door.stop(0.0)
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def _failed(self, error: DeployError) -> None:
-        if self.state == "running":
-            self.state = "failed"
         self.door.stop(0.0, f"its deployment has failed: {error}")
 
     def _control(self, replica: str) -> WeaveletControl:
@@ -145,10 +157,8 @@ class Multi:
         return [self._control(r.id) for r in self._supervisor.replicas.values() if r.state == "ready"]
 
 
-def _ask(question: Callable[[], tuple[Answer, ...]]) -> tuple[Answer, ...]:
-    """Return a weavelet's answer; nothing when it has just died or does not answer in time."""
+def _working_directory() -> str:
     try:
-        with timeout(CONTROL_TIMEOUT_S):
-            return question()
-    except (RemoteCallError, StoppedError):
-        return ()
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise DeployError("the working directory has been deleted. Change to one that exists (os.chdir).") from error

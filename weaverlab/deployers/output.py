@@ -6,6 +6,7 @@ lost while it is shown too fast: the newest `KEPT_MAX` lines stay in memory.
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections import deque
@@ -31,7 +32,11 @@ class Output:
     def log(self, entry: LogEntry) -> None:
         """Take in one log entry of a component."""
         self._kept.append(entry)
-        self._show(entry)
+        try:
+            self._show(entry)
+        except Exception:  # a closed terminal, or a fault in a `show` of the user's own; weavelets know of neither
+            self._show = _nowhere
+            logging.getLogger("weaverlab").exception("cannot show what weavelets say; app.logs() has it")
 
     def printed(self, wall_s: float, replica: str, line: str) -> None:
         """Take in one line that a weavelet wrote to its standard output or standard error."""
@@ -60,6 +65,10 @@ def format_entry(entry: LogEntry, colours: bool) -> str:
 def show_on_stderr(entry: LogEntry) -> None:
     """Show an entry on standard error, coloured on a terminal."""
     print(format_entry(entry, colours=sys.stderr.isatty()), file=sys.stderr, flush=True)
+
+
+def _nowhere(entry: LogEntry) -> None:
+    pass
 
 
 def _terminal() -> Show:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Mapping
 
 from weaverlab.clock import secret_bytes
 from weaverlab.deployers.plan import Plan
+from weaverlab.errors import DeployError
 from weaverlab.runtime.placement import Placement
+from weaverlab.transport.address import UNIX_PATH_BYTES_MAX
 
 SECRET_BYTES = 32
+NAME_BYTES = len("/weaverlab-12345678/12345.sock")  # of a socket, below the directory for temporary files
 
 
 def socket_directory() -> str:
-    """Make and return a new directory for the sockets of one deployment; only this user can enter it (mode 0700)."""
-    return tempfile.mkdtemp(prefix="weaverlab-", dir=os.environ.get("XDG_RUNTIME_DIR") or None)
+    """Make and return a new directory for the sockets of one deployment; only this user can enter it (mode 0700).
+
+    The first that works of XDG_RUNTIME_DIR, which may be another user's after `su`, TMPDIR, which may be too long for
+    a socket's path, and /tmp.
+    """
+    parents = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"]
+    for parent in parents:
+        if os.path.isabs(parent) and len(os.fsencode(parent)) <= UNIX_PATH_BYTES_MAX - NAME_BYTES:
+            with contextlib.suppress(OSError):
+                return tempfile.mkdtemp(prefix="weaverlab-", dir=parent)
+    raise DeployError(
+        f"no directory for sockets: tried {', '.join(filter(None, parents))}. Set TMPDIR to a short path."
+    )
 
 
 def place(

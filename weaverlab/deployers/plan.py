@@ -68,6 +68,7 @@ def make_plan(
     counts = _replicas(app, config.multi.replicas, faults) | _replicas(app, replicas or {}, faults)
     together = _together(app, [*config.multi.colocate, *(colocate or ())], faults)
     groups = _groups(app, counts, together, faults)
+    faults += _faults_of_listeners(app, config, groups)
     if faults:
         raise ConfigError(faults)
     return Plan(app, config, groups)
@@ -96,6 +97,18 @@ def _faults_of_regions(spec: ComponentSpec, config: Config) -> list[str]:
         for region in placed
         for agent in spec.agents.values()
         if agent in config.antipode and region not in config.antipode[agent].regions
+    ]
+
+
+def _faults_of_listeners(app: Application, config: Config, groups: Iterable[Group]) -> list[str]:
+    """Return the listeners with a fixed port of which there would be several."""
+    return [
+        f"{config.source}: listener {name!r} has the address {address}, but {component} has {group.replicas} replicas. "
+        "One port is for one listener: give it port 0, for any free one, or the component one replica."
+        for group in groups
+        for component in group.components
+        for name in app.components[component].listeners.values()
+        if group.replicas > 1 and not (address := config.multi.listeners.get(name, ":0")).endswith(":0")
     ]
 
 

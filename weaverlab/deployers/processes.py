@@ -60,7 +60,8 @@ class WeaveletProcess:
         if code is None:
             return "still runs"
         if code < 0:
-            return f"was killed by {signal.Signals(-code).name}"
+            named = -code in signal.Signals._value2member_map_  # those between SIGRTMIN and SIGRTMAX have no name
+            return f"was killed by {signal.Signals(-code).name if named else f'signal {-code}'}"
         return f"exited with code {code}"
 
     def close(self) -> None:
@@ -75,21 +76,20 @@ def start_process(name: str, method: StartMethod) -> WeaveletProcess:
     context = multiprocess.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(PRELOADED)
-    stdin, lifeline = os.pipe()
-    events, stdout = os.pipe()
-    output, stderr = os.pipe()
-    theirs = (stdin, stdout, stderr)
+    ends: list[int] = []
     try:
-        process = context.Process(target=become_weavelet, args=(InheritedFds(theirs),), name=name)
+        for _ in range(3):
+            ends += os.pipe()  # the end to read from, the end to write to
+        stdin, lifeline, events, stdout, output, stderr = ends
+        process = context.Process(target=become_weavelet, args=(InheritedFds((stdin, stdout, stderr)),), name=name)
         with _launching, _without_main_module():
             process.start()
     except BaseException:
-        for fd in (lifeline, events, output):
+        for fd in ends:
             os.close(fd)
         raise
-    finally:
-        for fd in theirs:
-            os.close(fd)
+    for fd in (stdin, stdout, stderr):
+        os.close(fd)
     return WeaveletProcess(process, lifeline, events, output)
 
 

@@ -14,22 +14,27 @@ from weaverlab.types import ReplicaInfo
 
 READ_BYTES = 65_536
 LAST_LINES = 20  # of a process's output, shown when it dies
-LINE_BYTES_MAX = 65_536  # a longer line is cut into several, so output without line ends cannot fill memory
+PRINTED_LINE_BYTES_MAX = 65_536  # a longer line is cut into several, so output without line ends cannot fill memory
+EVENT_LINE_BYTES_MAX = 1 << 30  # an exception of main may hold an array; a part of an event would be worth nothing
 
 
 class Lines:
-    """Cuts what arrives on a pipe into lines."""
+    """Cuts what arrives on a pipe into lines of at most about `line_bytes_max`."""
 
-    def __init__(self) -> None:
-        self._rest = b""
+    def __init__(self, line_bytes_max: int) -> None:
+        self._line_bytes_max = line_bytes_max
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the lines that `data` completes, without their line ends; no data means the end has come."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if self._rest and (not data or len(self._rest) > LINE_BYTES_MAX):
+        self._rest += data
+        if data and b"\n" not in data and len(self._rest) <= self._line_bytes_max:
+            return []
+        *lines, self._rest = self._rest.split(b"\n")
+        if self._rest and (not data or len(self._rest) > self._line_bytes_max):
             lines.append(self._rest)
-            self._rest = b""
-        return lines
+            self._rest = bytearray()
+        return [bytes(line) for line in lines]
 
 
 class Replica:
@@ -47,8 +52,8 @@ class Replica:
         self.listeners: dict[str, str] = {}
         self.failure = ""
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
-        self.event_lines = Lines()
-        self.output_lines = Lines()
+        self.event_lines = Lines(EVENT_LINE_BYTES_MAX)
+        self.output_lines = Lines(PRINTED_LINE_BYTES_MAX)
 
     @property
     def id(self) -> str:
@@ -59,7 +64,7 @@ class Replica:
         self.process, self.pid, self.state = process, process.pid, "starting"
         self.restart_at_s, self.failure = None, ""
         self.last_lines.clear()
-        self.event_lines, self.output_lines = Lines(), Lines()
+        self.event_lines, self.output_lines = Lines(EVENT_LINE_BYTES_MAX), Lines(PRINTED_LINE_BYTES_MAX)
 
     def keep_addresses(self) -> None:
         """Let the next process listen where the last one did, so that its clients find it again."""

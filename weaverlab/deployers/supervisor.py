@@ -1,8 +1,9 @@
-"""Watches the weavelets of one deployment: takes in their events and output, restarts those that die.
+"""Watches the weavelets of one deployment: starts them, takes in their events and output, restarts those that die.
 
-One thread waits for all pipes and processes at once. It alone changes replicas; others read them, or wait for
-a condition on them, under `_changed`. A weavelet that dies is started again in its place, at its address, after
-a capped backoff; one that keeps dying fails the deployment, with its last traceback.
+One thread starts all processes and waits for all their pipes at once. It alone changes replicas; others read them,
+or wait for a condition on them, under `_changed`. A weavelet that dies is started again in its place, at its address,
+after a capped backoff; one that keeps dying fails the deployment, with its last traceback. So does an exception on
+the thread itself, which then goes on until every process has ended.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import pickle
 import selectors
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -25,21 +27,23 @@ from weaverlab.errors import DeployError
 from weaverlab.routing import Backoff
 from weaverlab.runtime import failures
 from weaverlab.runtime.events import parse_event
-from weaverlab.runtime.placement import Placement
+from weaverlab.runtime.placement import Bootstrap, Placement
 
 STABLE_S = 10.0  # a replica that has been ready this long starts with a clean record when it dies
 RESTART_BACKOFF = Backoff(first_s=0.05, cap_s=5.0)
-
-Start = Callable[[Placement], WeaveletProcess]
+REAP_TIMEOUT_S = 1.0  # from a process's last sign of life to its exit code
+CLOSE_TIMEOUT_S = 10.0  # killed processes end at once, but for one that hangs in the kernel
+REST_READS_MAX = 32  # of a dead process's pipe: 2 MiB, the most that Linux lets a pipe of ours hold
 
 
 class Supervisor:
-    """Keeps `replicas` running until told otherwise. `start` starts a process and sends it its bootstrap."""
+    """Keeps `replicas` running until told otherwise. `start` starts the process of a replica, by its id."""
 
     def __init__(
         self,
         placements: Iterable[Placement],
-        start: Start,
+        start: Callable[[str], WeaveletProcess],
+        bootstrap: Callable[[Placement], Bootstrap],
         restarts_max: int,
         output: Output,
         clock: Clock,
@@ -51,6 +55,7 @@ class Supervisor:
         self.replicas = {placement.replica: Replica(placement) for placement in placements}
         self.failure: DeployError | None = None
         self._start = start
+        self._bootstrap = bootstrap
         self._restarts_max = restarts_max
         self._output = output
         self._clock = clock
@@ -69,9 +74,7 @@ class Supervisor:
         self._thread = threading.Thread(target=self._run, name="weaverlab-supervisor", daemon=True)
 
     def start(self) -> None:
-        """Start every weavelet; returns before they are ready. Raises what starting a process raises."""
-        for replica in self.replicas.values():
-            self._launch(replica)
+        """Begin to start every weavelet."""
         self._thread.start()
 
     def wait_ready(self, timeout_s: float, progress: Progress) -> None:
@@ -113,49 +116,88 @@ class Supervisor:
             self._is_stopping = True
             self._changed.notify_all()
 
-    def wait_stopped(self, replicas: Iterable[str], timeout_s: float) -> bool:
-        """Return whether the processes of `replicas` have all ended within `timeout_s`."""
-        wanted = [self.replicas[replica] for replica in replicas]
+    def wait_stopped(self, replicas: Iterable[str], timeout_s: float) -> list[str]:
+        """Wait until the processes of `replicas` have ended; return those that still run after `timeout_s`."""
+
+        def running() -> list[str]:
+            return [replica for replica in replicas if self.replicas[replica].process is not None]
+
         with self._changed:
-            return self._changed.wait_for(lambda: all(r.state in ("stopped", "dead") for r in wanted), timeout_s)
+            self._changed.wait_for(lambda: not running(), timeout_s)
+            return running()
 
     def kill(self, replicas: Iterable[str]) -> None:
         """Kill the processes of `replicas` that still run."""
         with self._changed:
             for replica in (self.replicas[name] for name in replicas):
-                if replica.process is not None and replica.state in ("starting", "ready"):
+                if replica.process is not None:
                     replica.process.kill()
 
+    def note(self, replica: Replica, message: str, level: str = "WARNING") -> None:
+        """Log what happened to `replica`."""
+        component = replica.placement.hosted[0]
+        self._output.log(
+            {
+                "wall_s": self._clock.wall_s(),
+                "level": level,
+                "component": component,
+                "replica": replica.id,
+                "message": message,
+            }
+        )
+
     def close(self) -> None:
-        """End the watching thread; every process must have been stopped."""
+        """Kill what still runs, and end the thread when every process has ended."""
         with self._changed:
-            self._is_closing = True
+            self._is_stopping = self._is_closing = True
+        self.kill(self.replicas)
         os.write(self._wake_w, b"x")
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(CLOSE_TIMEOUT_S)
+            if self._thread.is_alive():
+                return  # it still needs what would be closed here; as a daemon it keeps nobody from ending
         for fd in (self._wake_r, self._wake_w):
             os.close(fd)
         self._selector.close()
 
     def _launch(self, replica: Replica) -> None:
+        """Start the process of `replica`, unless everything is being stopped."""
+        if self._is_stopping:
+            return
         replica.remove_socket()
-        process = self._start(replica.placement)
+        try:
+            process = self._start(replica.id)
+        except Exception as error:
+            self._fail(DeployError(f"cannot start {replica.id}: {type(error).__name__}: {error}"))
+            return
         with self._changed:
             replica.began(process)
+            if self._is_stopping:  # whoever asked for it could not know of this process
+                process.kill()
         for fd, react in (
             (process.events_fd, self._read_events),
             (process.output_fd, self._read_output),
             (process.sentinel, self._died),
         ):
             self._selector.register(fd, selectors.EVENT_READ, (react, replica))
+        process.send(self._bootstrap(replica.placement))
 
     def _run(self) -> None:
-        while not self._is_closing:
+        for replica in self.replicas.values():
+            self._guarded(self._launch, replica)
+        while not self._is_closing or any(replica.process for replica in self.replicas.values()):
             for key, _ in self._selector.select(self._next_restart_in_s()):
                 if key.data is not None:
-                    react, replica = key.data
-                    react(replica)
-            self._restart_due()
+                    self._guarded(*key.data)
+            for replica in self.replicas.values():
+                self._guarded(self._restart_if_due, replica)
+
+    def _guarded(self, react: Callable[[Replica], None], replica: Replica) -> None:
+        """Let what must not happen fail the deployment, which somebody notices, and not only this thread."""
+        try:
+            react(replica)
+        except Exception:
+            self._fail(DeployError(f"its supervisor failed over {replica.id}.\n{traceback.format_exc()}"))
 
     def _read_events(self, replica: Replica) -> None:
         assert replica.process is not None
@@ -198,11 +240,13 @@ class Supervisor:
             elif kind == "main_failed":
                 self._main_ended = True
                 self._main_error = failures.unpack(pickle.loads(base64.b64decode(event["error"])))
+            elif kind == "main_exited":
+                self._main_ended, self._main_error = True, SystemExit(event["code"])
             elif kind == "main_done":
                 self._main_ended = True
             self._changed.notify_all()
         if kind == "ready" and replica.restarts:
-            self._note(replica, f"is ready again after {replica.restarts} restart(s)")
+            self.note(replica, f"is ready again after {replica.restarts} restart(s)")
 
     def _died(self, replica: Replica) -> None:
         """Take in the end of a process: its last words first, then decide what to do about it."""
@@ -211,7 +255,9 @@ class Supervisor:
         self._selector.unregister(process.sentinel)
         self._read_rest(process.events_fd, self._read_events, replica)
         self._read_rest(process.output_fd, self._read_output, replica)
-        process.wait(timeout_s=1.0)
+        if not process.wait(REAP_TIMEOUT_S):  # it closed the pipe by which its end is noticed: alive, but lost to us
+            process.kill()
+            process.wait(REAP_TIMEOUT_S)
         how = process.death()
         process.close()
         with self._changed:
@@ -221,18 +267,19 @@ class Supervisor:
             self._changed.notify_all()
         if verdict is not None:
             if self._was_ready:  # nobody waits for the deployment any more: say it where its output goes
-                self._note(replica, verdict, "ERROR")
+                self.note(replica, verdict, "ERROR")
             self._fail(DeployError(verdict))
         elif replica.restart_at_s is not None:
             pause_s = replica.restart_at_s - self._clock.now_s()
-            self._note(replica, f"{how}; it is started again in {pause_s:.2f} s")
+            self.note(replica, f"{how}; it is started again in {pause_s:.2f} s")
 
     def _read_rest(self, fd: int, read: Callable[[Replica], None], replica: Replica) -> None:
-        """Read what a dead process left in a pipe. A process that it started may hold the pipe open: do not wait."""
+        """Read what a dead process left in a pipe. A process that it started may still write: do not wait for it."""
         os.set_blocking(fd, False)
         with contextlib.suppress(BlockingIOError):
-            while fd in self._selector.get_map():
-                read(replica)
+            for _ in range(REST_READS_MAX):
+                if fd in self._selector.get_map():
+                    read(replica)
         if fd in self._selector.get_map():
             self._selector.unregister(fd)
 
@@ -260,15 +307,13 @@ class Supervisor:
         due = [replica.restart_at_s for replica in self.replicas.values() if replica.restart_at_s is not None]
         return max(0.0, min(due) - self._clock.now_s()) if due else None
 
-    def _restart_due(self) -> None:
-        for replica in self.replicas.values():
-            if replica.restart_at_s is None or replica.restart_at_s > self._clock.now_s():
-                continue
-            replica.restart_at_s = None
-            if not self._is_stopping and self.failure is None:
-                replica.restarts += 1
-                replica.keep_addresses()
-                self._launch(replica)
+    def _restart_if_due(self, replica: Replica) -> None:
+        if replica.restart_at_s is None or replica.restart_at_s > self._clock.now_s():
+            return
+        replica.restart_at_s = None
+        replica.restarts += 1
+        replica.keep_addresses()
+        self._launch(replica)
 
     def _fail(self, error: DeployError) -> None:
         """Give up: everything is killed, and whoever waits learns why."""
@@ -279,15 +324,3 @@ class Supervisor:
             self._changed.notify_all()
         self.kill(self.replicas)
         self._on_failure(error)
-
-    def _note(self, replica: Replica, message: str, level: str = "WARNING") -> None:
-        component = replica.placement.hosted[0]
-        self._output.log(
-            {
-                "wall_s": self._clock.wall_s(),
-                "level": level,
-                "component": component,
-                "replica": replica.id,
-                "message": message,
-            }
-        )

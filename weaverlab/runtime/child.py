@@ -10,6 +10,7 @@ This is all an engine must provide to place a weavelet, so `python -m weaverlab.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import pickle
@@ -35,19 +36,21 @@ _LIFELINE_CHUNK_BYTES = 4096
 def main() -> NoReturn:
     """Run the weavelet whose bootstrap is on standard input, and end the process."""
     _leave_terminal()
+    lifeline = _take_stdin()
     events = EventPipe(_take_stdout())
     faulthandler.enable()
     code = 1
     try:
-        with open(0, "rb", closefd=False) as stdin:
+        with open(lifeline, "rb", closefd=False) as stdin:
             bootstrap = read_bootstrap(stdin)
         stop = StopRequest()
-        threading.Thread(target=_watch_lifeline, args=(bootstrap,), name="lifeline", daemon=True).start()
+        threading.Thread(target=_watch_lifeline, args=(lifeline, bootstrap), name="lifeline", daemon=True).start()
         code = _run(bootstrap, stop, events)
     except BaseException as error:
         events.failed(f"{type(error).__name__}: {error}", traceback.format_exc())
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the application may have closed it, or put something else in its place
+            stream.flush()
     os._exit(code)  # threads of the application may still run; everything of ours is closed
 
 
@@ -75,8 +78,9 @@ def _run_main(weavelet: Weavelet, events: EventPipe) -> None:
     """Run the application's body and report how it ended."""
     try:
         weavelet.run_main()
-    except SystemExit as exit:  # the application's own exit code: it is raised again where the deployer runs
-        events.main_failed(pickle.dumps((exit, None, "main() called sys.exit")))
+    except SystemExit as exit:  # it is raised again where the deployer runs
+        code = exit.code if exit.code is None or isinstance(exit.code, int) else str(exit.code)
+        events.main_exited(code)
     except BaseException as error:
         events.main_failed(pickle.dumps(pack(error, f"main() at {weavelet.replica}")))
     else:
@@ -90,6 +94,14 @@ def _leave_terminal() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def _take_stdin() -> int:
+    """Keep standard input for the lifeline; processes that the application starts find an empty one."""
+    lifeline_fd = os.dup(0)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return lifeline_fd
+
+
 def _take_stdout() -> int:
     """Keep standard output for events; the application's prints go to standard error from now on."""
     events_fd = os.dup(1)
@@ -98,9 +110,9 @@ def _take_stdout() -> int:
     return events_fd
 
 
-def _watch_lifeline(bootstrap: Bootstrap) -> None:
+def _watch_lifeline(lifeline: int, bootstrap: Bootstrap) -> None:
     """End this process, leaving no file behind, as soon as the deployer is gone."""
-    while os.read(0, _LIFELINE_CHUNK_BYTES):
+    while os.read(lifeline, _LIFELINE_CHUNK_BYTES):
         pass
     path = bootstrap.placement.address.removeprefix("unix:")
     for remove, what in ((os.unlink, path), (os.rmdir, os.path.dirname(path))):

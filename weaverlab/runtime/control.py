@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from weaverlab.component import Implements, Interface
+from weaverlab.component import Implements, Interface, not_retriable
 from weaverlab.history import Event
 from weaverlab.observe import MethodCounts, MethodMetrics
 from weaverlab.runtime.recorder import Recorder
@@ -31,6 +31,7 @@ class StopRequest:
 class WeaveletControl(Interface):
     """The deployer's side of a weavelet."""
 
+    @not_retriable
     def stop(self, drain_s: float) -> None:
         """Stop in order, giving calls in flight `drain_s` seconds; returns at once."""
         raise NotImplementedError

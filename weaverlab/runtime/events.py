@@ -3,7 +3,9 @@
     {"event": "ready", "pid": 71, "listeners": {"web": "127.0.0.1:8080"}}
     {"event": "failed", "error": "ValueError: ...", "traceback": "..."}
     {"event": "log", "wall_s": ..., "level": "INFO", "component": ..., "message": ...}
-    {"event": "main_done"}        {"event": "main_failed", "error": base64 of a pickled exception}
+    {"event": "main_done"}
+    {"event": "main_exited", "code": what main() passed to sys.exit}
+    {"event": "main_failed", "error": base64 of a packed exception (see `failures.py`)}
 
 A pipe and not a call, so that the last words of a dying process still arrive.
 """
@@ -34,6 +36,9 @@ class EventPipe:
 
     def main_done(self) -> None:
         self._write({"event": "main_done"})
+
+    def main_exited(self, code: str | int | None) -> None:
+        self._write({"event": "main_exited", "code": code})
 
     def main_failed(self, pickled: bytes) -> None:
         self._write({"event": "main_failed", "error": base64.b64encode(pickled).decode()})

@@ -1,0 +1,343 @@
+"""Trouble that is not the fault of a component's logic: hanging processes, full pipes, and Ctrl-C at a bad moment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import weaverlab as weaver
+from tests.apps import unruly
+from tests.apps.broken import DiesWhenAsked, Healthy
+from tests.apps.shop import Fragile, Polite, Shop, config
+from weaverlab import Deployment
+from weaverlab.config import parse
+from weaverlab.deployers import asking, multi
+from weaverlab.deployers.launch import DeployerName
+from weaverlab.errors import CallLost, ConfigError, DeployError, RemoteApplicationError, StoppedError
+from weaverlab.runtime.logs import LogEntry
+
+pytestmark = pytest.mark.usefixtures("no_process_left")
+
+
+class Watch:
+    """Waits for a line that a deployment says."""
+
+    def __init__(self, words: str) -> None:
+        self.happened = threading.Event()
+        self._words = words
+
+    def show(self, entry: LogEntry) -> None:
+        if self._words in str(entry["message"]):
+            self.happened.set()
+
+
+def said(app: Deployment) -> str:
+    return "\n".join(f"{entry['replica']} {entry['message']}" for entry in app.logs())
+
+
+@pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "CONTROL_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(multi, "EXIT_TIMEOUT_S", 0.5)
+
+
+# Processes that cannot be started
+
+
+class Starts:
+    """Starts processes, until told to fail or to wait."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        self.left = 1_000
+        self._start = multi.start_process
+
+    def __call__(self, *args: Any) -> Any:
+        self.begun.set()
+        self.may_go_on.wait(10)
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(24, "Too many open files")
+        return self._start(*args)
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Starts]:
+    starts = Starts()
+    monkeypatch.setattr(multi, "start_process", starts)
+    yield starts
+    starts.may_go_on.set()
+
+
+def test_a_process_that_cannot_be_started_fails_the_deploy_and_ends_the_others_at_once(starts: Starts) -> None:
+    starts.left = 1
+    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+    with pytest.raises(DeployError, match=r"cannot start Healthy/0.*Too many open files"):
+        weaver.deploy(Fragile, Healthy)
+
+    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == (threads, descriptors)
+
+
+def test_a_process_that_cannot_be_restarted_fails_the_deployment(starts: Starts) -> None:
+    with weaver.deploy(Fragile) as app:
+        fragile = app.get(Fragile)
+        starts.left = 0
+        with pytest.raises(StoppedError, match="Too many open files"):
+            fragile.die()
+
+        assert app.status().state == "failed"
+
+
+def test_stop_ends_a_process_that_is_being_restarted(starts: Starts) -> None:
+    with weaver.deploy(Fragile) as app:
+        starts.begun.clear()
+        starts.may_go_on.clear()
+        os.kill(app.get(Fragile).pid(), signal.SIGKILL)
+        assert starts.begun.wait(5)
+
+        threading.Timer(0.1, starts.may_go_on.set).start()
+        app.stop(0.0)
+
+    assert app.status().state == "stopped"
+
+
+def test_a_deploy_in_a_directory_that_is_gone_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+
+    with pytest.raises(DeployError, match="working directory"):
+        weaver.deploy(Healthy)
+
+
+def test_sockets_find_a_place_where_the_runtime_directory_is_missing_and_tmpdir_is_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+
+    with weaver.deploy(Healthy) as app:
+        assert app.get(Healthy).ping() == "pong"
+
+    assert not list(long.iterdir())
+
+
+def test_a_fixed_address_for_several_replicas_is_a_fault() -> None:
+    settings = parse('[multi.listeners]\nweb = "127.0.0.1:8099"\n')
+
+    with pytest.raises(ConfigError, match=r"web.*127\.0\.0\.1:8099.*Web has 2 replicas"):
+        weaver.deploy(unruly.Web, config=settings, replicas={unruly.Web: 2})
+
+
+# Processes that hang
+
+
+@pytest.mark.usefixtures("short_patience")
+def test_a_stopped_process_does_not_keep_stop_from_ending_and_is_named() -> None:
+    app = weaver.deploy(Shop, config=config())
+    os.kill(app.replicas("EmbeddedStores")[0].pid, signal.SIGSTOP)
+
+    app.stop()
+
+    assert "EmbeddedStores/0 could not be asked to stop, and is killed" in said(app)
+
+
+@pytest.mark.usefixtures("short_patience")
+def test_a_shutdown_that_hangs_is_ended_and_named() -> None:
+    app = weaver.deploy(unruly.HangsInShutdown, Healthy)
+
+    app.stop(0.0)
+
+    assert "did not stop within 0.5 s" in said(app)
+
+
+@pytest.mark.parametrize("deployer", ["single", "rpc", "multi"])
+def test_an_async_init_that_exits_fails_the_deploy(deployer: DeployerName) -> None:
+    with pytest.raises(DeployError, match="enough"):
+        weaver.deploy(unruly.ExitsInAsyncInit, deployer=deployer)
+
+
+@pytest.mark.parametrize("deployer", ["rpc", "multi"])
+def test_an_async_init_may_use_threads_while_many_wait_for_it(deployer: DeployerName) -> None:
+    with weaver.deploy(unruly.Impatient, deployer=deployer) as app:
+        assert asyncio.run(app.get(unruly.Impatient).pings()) == 200
+
+
+# Processes that close, flood or inherit what is not theirs
+
+
+def test_a_dead_weavelet_whose_own_process_goes_on_writing_is_restarted() -> None:
+    again = Watch("ready again")
+    with weaver.deploy(unruly.LeavesProcesses, show=again.show) as app:
+        with pytest.raises(CallLost):
+            app.get(unruly.LeavesProcesses).die_while_another_writes()
+
+        assert again.happened.wait(5)
+
+
+def test_processes_of_a_component_have_an_empty_standard_input() -> None:
+    with weaver.deploy(unruly.LeavesProcesses) as app, weaver.timeout(5.0):
+        assert app.get(unruly.LeavesProcesses).cat() == b""
+
+
+def test_a_weavelet_that_closed_its_standard_output_ends_in_order() -> None:
+    with weaver.deploy(unruly.ClosesStandardOutput) as app:
+        app.stop()
+
+    assert "killed" not in said(app)
+
+
+def test_a_very_long_log_message_arrives_cut() -> None:
+    end = Watch("characters left out")
+    with weaver.deploy(unruly.Chatty, show=end.show) as app:
+        app.get(unruly.Chatty).log(1_000_000)
+        assert end.happened.wait(5)
+
+    levels = {entry["level"] for entry in app.logs()}
+    assert levels == {"INFO"}
+
+
+def test_a_signal_without_a_name_is_a_death_like_any_other() -> None:
+    seen = Watch("was killed by signal 40")
+    with weaver.deploy(Fragile, show=seen.show) as app:
+        os.kill(app.get(Fragile).pid(), 40)
+
+        assert seen.happened.wait(5)
+
+
+def test_who_shows_output_cannot_end_the_deployment() -> None:
+    def broken(entry: LogEntry) -> None:
+        raise BrokenPipeError
+
+    with weaver.deploy(Fragile, show=broken) as app:
+        first = app.get(Fragile).pid()
+        os.kill(first, signal.SIGKILL)
+
+        assert app.get(Fragile).pid() != first
+
+
+# How main ends
+
+
+def test_a_main_may_raise_an_exception_of_any_size() -> None:
+    with pytest.raises(ValueError, match="xxx"):
+        weaver.run(unruly.LongError, deployer="multi")
+
+
+def test_a_main_may_raise_what_only_its_own_process_can_unpickle() -> None:
+    with pytest.raises(RemoteApplicationError, match="Stubborn"):
+        weaver.run(unruly.StubbornError, deployer="multi")
+
+
+def test_a_main_may_exit_with_anything() -> None:
+    with pytest.raises(SystemExit, match="lock"):
+        weaver.run(unruly.ExitsOddly, deployer="multi")
+
+
+# Ctrl-C, and stopping at a bad moment
+
+
+def test_ctrl_c_lets_an_async_main_clean_up_before_components_shut_down(tmp_path: Path) -> None:
+    script = tmp_path / "interrupted.py"
+    script.write_text(
+        "import weaverlab as weaver\nfrom tests.apps.unruly import WaitsForEver\nweaver.run(WaitsForEver)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "main runs\n"
+
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+
+    assert out == "cleaned\nshut down\n"
+    assert err.rstrip().endswith("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize("deployer", ["single", "rpc"])
+def test_a_second_ctrl_c_while_stopping_leaves_nothing_behind(deployer: DeployerName) -> None:
+    threads = set(threading.enumerate())
+    app = weaver.deploy(unruly.Interrupted, unruly.Web, deployer=deployer)
+    addresses = [replica.address.removeprefix("unix:") for replica in app.replicas()]
+
+    with pytest.raises(KeyboardInterrupt):
+        app.stop()
+
+    assert app.status().state == "stopped"
+    assert not any(Path(address).exists() for address in addresses if address)
+    assert {thread.name for thread in set(threading.enumerate()) - threads} == set()
+
+
+def test_an_interrupt_while_stop_takes_the_last_figures_still_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    app = weaver.deploy(Healthy)
+    monkeypatch.setattr(app._backend, "counts", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        app.stop()
+
+    monkeypatch.undo()
+    assert app.status().state == "stopped"
+
+
+@pytest.mark.parametrize("deployer", ["single", "rpc", "multi"])
+def test_a_shutdown_that_exits_does_not_keep_others_from_theirs(
+    deployer: DeployerName, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = weaver.deploy(Polite, unruly.ExitsInShutdown, deployer=deployer, colocate=[[Polite, unruly.ExitsInShutdown]])
+    app.stop()
+
+    captured = capfd.readouterr()
+    assert "goodbye" in captured.out + captured.err
+    assert "shutdown() failed" in said(app)
+
+
+def test_stop_gives_shutdown_its_time_within_a_block_whose_time_is_over() -> None:
+    app = weaver.deploy(Polite)
+    with weaver.timeout(1e-9):
+        app.stop()
+
+    assert "goodbye" in said(app)
+
+
+# Deployments within and beside others
+
+
+def test_a_component_may_deploy_an_application_of_its_own() -> None:
+    with weaver.deploy(unruly.Nesting) as app:
+        assert app.get(unruly.Nesting).deploy() not in (os.getpid(), app.replicas()[0].pid)
+
+
+def test_spawn_starts_weavelets_too() -> None:
+    with weaver.deploy(Healthy, config=parse('[multi]\nstart_method = "spawn"\n')) as app:
+        assert app.get(Healthy).ping() == "pong"
+
+
+def test_several_threads_may_stop_one_deployment() -> None:
+    with weaver.deploy(DiesWhenAsked) as app:
+        stoppers = [threading.Thread(target=app.stop) for _ in range(4)]
+        for stopper in stoppers:
+            stopper.start()
+        for stopper in stoppers:
+            stopper.join()
+
+    assert app.status().state == "stopped"
