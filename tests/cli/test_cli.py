@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from weaverlab.cli.main import run_command
+
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
 APP = """
@@ -106,6 +108,31 @@ def test_a_failing_body_is_exit_code_1_with_its_traceback(folder: Path, deployer
     assert done.returncode == 1
     assert "RuntimeError: the body failed" in done.stderr
     assert "greetings.py" in done.stderr
+    assert "click" not in done.stderr and "cli" not in done.stderr  # how we got there tells the author nothing
+
+
+@pytest.mark.parametrize(("code", "said"), [("import nump", "No module named 'nump'"), ("class App(", "SyntaxError")])
+def test_a_file_that_cannot_be_imported_is_shown_from_its_own_line_on(folder: Path, code: str, said: str) -> None:
+    (folder / "broken.py").write_text(code)
+
+    done = weaverlab(folder, "run", "broken.py")
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    files = [line for line in done.stderr.splitlines() if line.startswith("  File")]
+    assert len(files) == 1 and "broken.py" in files[0]
+
+
+def test_a_fault_of_weaverlab_itself_is_shown_in_full(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command() -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("weaverlab.cli.main._WAY_IN", ("/",))  # so the frame above counts as ours
+
+    assert run_command(command) == 1
+    assert "in command" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("deployer", ["single", "multi"])
@@ -143,6 +170,10 @@ def test_an_interrupt_stops_everything_in_order(folder: Path, deployer: str, num
         (["multi", "deploy", "missing.toml"], "missing.toml: cannot read the configuration"),
         (["multi", "deploy", "bare.toml"], 'which application? Add a line to [weaverlab]: app = "app.py"'),
         (["multi", "deploy", "wrong.toml"], "Did you mean 'App'"),
+        (
+            ["multi", "deploy", "lost.toml"],
+            "[weaverlab] app: there is no file 'greeting.py'. Did you mean 'greetings.py'?",
+        ),
         (["multi", "deploy", "syntax.toml"], "line 1"),
         (["deploy"], "No such command"),
     ],
@@ -151,6 +182,7 @@ def test_wrong_use_is_exit_code_2_and_one_clear_message(folder: Path, args: list
     (folder / "empty.py").write_text("")
     (folder / "bare.toml").write_text("")
     (folder / "wrong.toml").write_text('[weaverlab]\napp = "greetings.py"\n[Ap]\nmode = "once"\n')
+    (folder / "lost.toml").write_text('[weaverlab]\napp = "greeting.py"\n')
     (folder / "syntax.toml").write_text("[weaverlab\n")
 
     done = weaverlab(folder, *args)

@@ -247,3 +247,25 @@ def test_an_authors_own_iterator_may_be_sent():
 
 def test_an_annotation_that_cannot_be_evaluated_is_shown():
     assert rejected("3 + None").startswith("Bad.it: annotation '3 + None' is wrong: TypeError(")
+
+
+def test_a_default_that_all_records_would_share_is_a_fault_of_its_field():
+    with pytest.raises(DeclarationError) as caught:
+
+        class Order(AutoMarshal):
+            lines: list[str] = []
+            counts: dict[str, int] = {"a": 1}
+
+    assert caught.value.faults == (
+        "Order.lines: all records would share the default []. Write `lines: ... = field(default_factory=list)`, "
+        "with `from dataclasses import field`.",
+        "Order.counts: all records would share the default {'a': 1}. Write "
+        "`counts: ... = field(default_factory=lambda: {'a': 1})`, with `from dataclasses import field`.",
+    )
+
+
+def test_a_class_variable_may_be_shared():
+    class Order(AutoMarshal):
+        known: ClassVar[list[str]] = []
+
+    assert Order.known == []

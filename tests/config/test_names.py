@@ -102,3 +102,11 @@ def test_an_application_without_listeners_says_so():
     (fault,) = faults_of_names(parse("[listeners]\nweb = 'h:1'"), {"App"}, (), (), {})
 
     assert fault == "weaver.toml: [listeners] web: 'web' is no listener of this application. It has: none."
+
+
+def test_an_agent_that_several_components_hold_is_listed_once():
+    found = faults_of_names(
+        parse('[antipode.post]\ntype = "embedded-kv"\n'), {"App"}, set(), ["posts", "posts"], {"App": None}
+    )
+
+    assert found[0].endswith("It has: posts.")

@@ -53,6 +53,10 @@ def test_the_text_of_a_snapshot_shows_components_stores_listeners_and_calls() ->
     assert row.split()[2:6] == ["do_reader", "1204", "3", "0"]
 
 
+def test_a_deployment_that_shipped_no_code_shows_no_version() -> None:
+    assert str(replace(post_notification_snapshot(), version="")).startswith("Deployment 7c1f02ab: running on multi")
+
+
 def test_a_notebook_gets_text_and_escaped_html() -> None:
     snapshot = replace(post_notification_snapshot(), components=(ComponentInfo("<b>Bold & Co</b>"),))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import importlib
 import signal
 import sys
 import traceback
@@ -12,9 +14,11 @@ from typing import Literal
 
 import click
 
-from weaverlab.errors import BundleError, ConfigError, DeclarationError, DeployError
+from weaverlab import errors
+from weaverlab.errors import BundleError, ConfigError, DeclarationError, DeployError, nearest
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130  # 130 = 128 + SIGINT, as shells report it
+_WAY_IN = tuple(str(Path(module.__file__ or "").parent) for module in (click, concurrent.futures, importlib, errors))
 CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The weaver.toml to configure it with.")
 
 
@@ -44,10 +48,36 @@ def run_command(command: Callable[[], object]) -> int:
         return INTERRUPTED
     except SystemExit as exit:
         return exit.code if isinstance(exit.code, int) else int(exit.code is not None)
-    except Exception:  # the application's own; it is shown as Python would show it
-        traceback.print_exc()
+    except Exception as error:
+        _show(error)
         return FAILED
     return 0
+
+
+def _show(error: Exception) -> None:
+    """Print an error of the application as Python would, without the frames that led from here to the application.
+
+    One that a weavelet raised brings its own traceback in a note, and one of syntax its own line. Whatever has
+    no frame outside WeaverLab is a fault of WeaverLab, and is shown in full.
+    """
+    frame = error.__traceback__
+    while frame is not None and _is_way_in(frame.tb_frame.f_code.co_filename):
+        frame = frame.tb_next
+    if frame is None and not _says_where(error):
+        frame = error.__traceback__
+    traceback.print_exception(type(error), error, frame)
+
+
+def _is_way_in(filename: str) -> bool:
+    return filename.startswith((*_WAY_IN, "<frozen "))
+
+
+def _says_where(error: Exception) -> bool:
+    """Tell whether `error` shows by itself where it was raised: see `runtime.failures.unpack`."""
+    from weaverlab.runtime.failures import RemoteTraceback
+
+    is_remote = bool(getattr(error, "__notes__", ())) or isinstance(error.__cause__, RemoteTraceback)
+    return is_remote or isinstance(error, SyntaxError)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -133,7 +163,11 @@ def _deploy(config: Path, deployer: Literal["single", "multi"]) -> None:
     settings = deployers.load_config(config)
     if not settings.weaverlab.app:
         raise ConfigError([f'{config}: which application? Add a line to [weaverlab]: app = "app.py".'])
-    main = deployers.load_main(config.parent / settings.weaverlab.app)
+    app = config.parent / settings.weaverlab.app
+    if not app.is_file():
+        hint = nearest(app.name, (file.name for file in app.parent.glob("*.py")))
+        raise ConfigError([f"{config}: [weaverlab] app: there is no file {str(app)!r}.{hint}"])
+    main = deployers.load_main(app)
     with deployers.deploy(main, deployer=deployer, config=settings) as deployment:
         click.echo(str(deployment.status()), err=True)
         click.echo("Running. Press Ctrl-C to stop.", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weaverlab.component.annotations import own_annotations
 from weaverlab.component.travel import faults_of_record
 from weaverlab.errors import DeclarationError
 
@@ -37,6 +38,22 @@ class AutoMarshal:
         super().__init_subclass__(**{key: options.pop(key) for key in set(options) - _OPTIONS - {"slots"}})
         if options.pop("slots", False):
             raise DeclarationError([f"{cls.__name__}: slots=True would make another class of it; leave it out."])
+        if faults := _shared_defaults(cls):
+            raise DeclarationError(faults)
         dataclass(**options)(cls)
         if faults := faults_of_record(cls):
             raise DeclarationError(faults)
+
+
+def _shared_defaults(cls: type) -> list[str]:
+    """Return a fault for each field of `cls` whose default all records would share."""
+    return [
+        f"{cls.__name__}.{name}: all records would share the default {default!r}. Write "
+        f"`{name}: ... = field(default_factory={_factory(default)})`, with `from dataclasses import field`."
+        for name, annotation in own_annotations(cls).items()
+        if isinstance(default := vars(cls).get(name), (list, dict, set)) and "ClassVar" not in str(annotation)
+    ]
+
+
+def _factory(default: object) -> str:
+    return f"lambda: {default!r}" if default else type(default).__name__

@@ -85,6 +85,5 @@ def _check_sections(
 
 
 def _unknown(name: str, kind: str, known: Collection[str]) -> str:
-    return (
-        f"{name!r} is no {kind} of this application.{nearest(name, known)} It has: {', '.join(sorted(known)) or 'none'}"
-    )
+    names = ", ".join(sorted({*known})) or "none"
+    return f"{name!r} is no {kind} of this application.{nearest(name, known)} It has: {names}"

@@ -127,8 +127,9 @@ class Snapshot:
     def _headline(self) -> str:
         down = sum(not replica.healthy for replica in self.replicas)
         health = f", {down} of them down" if down else ""
+        version = f" (version {self.version})" if self.version else ""  # single: nothing was shipped
         return (
-            f"Deployment {self.deployment_id} (version {self.version}): {self.state} on {self.deployer}, "
+            f"Deployment {self.deployment_id}{version}: {self.state} on {self.deployer}, "
             f"{_plural(len(self.components), 'component')} in {_plural(len(self.replicas), 'weavelet')}{health}"
         )
 
