@@ -66,8 +66,14 @@ class Kernel:
     def run(self, source: str, cell_id: str = "") -> Run:
         """Run a cell to its end."""
         run = self.begin(source, cell_id)
-        self.wait(lambda: run.is_done)
+        self.finish(run)
         return run
+
+    def finish(self, run: Run) -> None:
+        """Wait until a cell has ended, and its reply has come: ipykernel 7.3 may miss a request that comes earlier."""
+        self.wait(lambda: run.is_done)
+        while self._client.get_shell_msg(timeout=PATIENCE_S)["parent_header"]["msg_id"] != run.id:
+            pass
 
     def ask(self, expression: str) -> str:
         """Return the repr of an expression's value."""

@@ -34,6 +34,9 @@ THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 def jupyter_lab(folder: Path, environment: dict[str, str]) -> Iterator[str]:
     """Serve the notebooks in `folder`; yield the server's address."""
     runtime = folder / ".runtime"
+    asks_about_news = runtime / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    asks_about_news.parent.mkdir(parents=True)
+    asks_about_news.write_text('{"fetchNews": "false"}')
     environment = {
         **environment,
         "JUPYTER_RUNTIME_DIR": str(runtime),
@@ -68,14 +71,19 @@ class Lab:
         self.asked_for: list[str] = []
         page.on("request", lambda request: self.asked_for.append(request.url))
         page.on("websocket", lambda socket: self.asked_for.append(socket.url))
-        page.goto(f"{address}lab/tree/{notebook}?token=weaver")
+        # A workspace of its own: the common one would open the other notebooks of this server beside it.
+        page.goto(f"{address}lab/workspaces/{Path(notebook).stem}/tree/{notebook}?token=weaver")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        page.get_by_role("button", name="| Idle").wait_for()  # before, running a cell would ask for a kernel
+        self.wait_idle()  # before, running a cell would ask for a kernel
 
     def run_all(self) -> None:
-        """Choose Run All Cells from the menu, as a user does; returns when the kernel has begun."""
+        """Choose Run All Cells from the menu, as a user does; returns at once."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+    def wait_idle(self) -> None:
+        """Wait until the kernel runs no cell, as the status bar says."""
+        self.page.get_by_role("button", name="| Idle").wait_for()
 
     def elsewhere(self) -> list[str]:
         """Return what was asked of any other machine."""

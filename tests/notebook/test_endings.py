@@ -27,7 +27,7 @@ def test_the_stop_button_interrupts_a_call_and_leaves_the_deployment_usable(kern
     call = kernel.begin("storage.sleep(path)")
     with open(tmp_path / "gate", "w"):  # returns when the component has opened it too: the call has arrived
         kernel.interrupt()
-        kernel.wait(lambda: call.is_done)
+        kernel.finish(call)
 
     assert call.error == "KeyboardInterrupt"
     assert kernel.ask("storage.store(Post(id='1', text='a')) > 0") == "True"
@@ -40,7 +40,7 @@ def test_the_stop_button_interrupts_an_awaited_call_too(kernel: Kernel) -> None:
     call = kernel.begin("print('waiting', flush=True)\nwhile True: await storage.double(1)")
     kernel.wait(lambda: "waiting" in call.text)
     kernel.interrupt()
-    kernel.wait(lambda: call.is_done)
+    kernel.finish(call)
 
     assert call.error in ("KeyboardInterrupt", "CancelledError")
     assert kernel.ask("await storage.double(2)") == "4"
@@ -55,7 +55,7 @@ def test_interrupting_a_deploy_leaves_no_process_and_what_ran_before(kernel: Ker
     deploying = kernel.begin("%weaver deploy")
     with open(tmp_path / "gate", "w"):
         kernel.interrupt()
-        kernel.wait(lambda: deploying.is_done)
+        kernel.finish(deploying)
 
     assert deploying.error == "KeyboardInterrupt" and "still runs" in deploying.text
     assert kernel.children() == before

@@ -36,6 +36,7 @@ class LiveViews:
     def __init__(self, shell: Any, poll_s: float = POLL_S) -> None:
         self._shell = shell
         self._poll_s = poll_s
+        self._refreshing = threading.Lock()  # held while views are drawn anew; taken before `_lock`
         self._lock = threading.Lock()  # guards the two fields below
         self._shown: list[_Shown] = []
         self._thread: threading.Thread | None = None
@@ -63,9 +64,10 @@ class LiveViews:
             self._end(one)
 
     def refresh(self) -> None:
-        """Draw every view anew now; those whose deployment has stopped become stills."""
-        for one in self._views():
-            self._refresh(one)
+        """Draw every view anew now; those whose deployment has stopped are stills when this returns."""
+        with self._refreshing:
+            for one in self._views():
+                self._refresh(one)
 
     def close(self) -> None:
         """Turn every view into a still, and end the thread."""
@@ -102,7 +104,7 @@ class LiveViews:
             return
         with self._lock:
             if one not in self._shown:
-                return  # another thread was quicker
+                return  # replaced meanwhile
             self._shown.remove(one)
         self._end(one)
 
