@@ -253,8 +253,8 @@ def test_a_default_that_all_records_would_share_is_a_fault_of_its_field():
     with pytest.raises(DeclarationError) as caught:
 
         class Order(AutoMarshal):
-            lines: list[str] = []
-            counts: dict[str, int] = {"a": 1}
+            lines: list[str] = []  # noqa: RUF012
+            counts: dict[str, int] = {"a": 1}  # noqa: RUF012
 
     assert caught.value.faults == (
         "Order.lines: all records would share the default []. Write `lines: ... = field(default_factory=list)`, "
