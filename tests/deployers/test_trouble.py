@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from multiprocess import forkserver
 
 import weaverlab as weaver
 from tests.apps import unruly
@@ -20,7 +21,7 @@ from tests.apps.broken import DiesWhenAsked, Healthy
 from tests.apps.shop import Fragile, Polite, Shop, config
 from weaverlab import Deployment
 from weaverlab.config import parse
-from weaverlab.deployers import asking, multi
+from weaverlab.deployers import asking, multi, processes
 from weaverlab.deployers.launch import DeployerName
 from weaverlab.errors import CallLost, ConfigError, DeployError, RemoteApplicationError, StoppedError
 from weaverlab.runtime.logs import LogEntry
@@ -61,7 +62,7 @@ class Starts:
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.left = 1_000
-        self._start = multi.start_process
+        self._start = processes.start_process
 
     def __call__(self, *args: Any) -> Any:
         self.begun.set()
@@ -81,6 +82,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Starts]:
 
 
 def test_a_process_that_cannot_be_started_fails_the_deploy_and_ends_the_others_at_once(starts: Starts) -> None:
+    weaver.deploy(Healthy).stop()  # so that the fork server runs
     starts.left = 1
     threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
 
@@ -208,6 +210,16 @@ def test_a_very_long_log_message_arrives_cut() -> None:
 
     levels = {entry["level"] for entry in app.logs()}
     assert levels == {"INFO"}
+
+
+def test_the_death_of_the_fork_server_costs_a_restart_and_no_more() -> None:
+    again = Watch("ready again")
+    with weaver.deploy(Fragile, show=again.show) as app:
+        first = app.get(Fragile).pid()
+        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+
+        assert again.happened.wait(5)
+        assert app.get(Fragile).pid() != first
 
 
 def test_a_signal_without_a_name_is_a_death_like_any_other() -> None:

@@ -253,7 +253,10 @@ class Supervisor:
         assert replica.process is not None
         process = replica.process
         self._selector.unregister(process.sentinel)
-        self._read_rest(process.events_fd, self._read_events, replica)
+        if not self._read_rest(process.events_fd, self._read_events, replica):
+            # Only the weavelet itself writes there, so it lives: its fork server has died. Let alone, it would remove
+            # the sockets, as it does when its deployer is gone.
+            process.kill()
         self._read_rest(process.output_fd, self._read_output, replica)
         if not process.wait(REAP_TIMEOUT_S):  # it closed the pipe by which its end is noticed: alive, but lost to us
             process.kill()
@@ -273,15 +276,20 @@ class Supervisor:
             pause_s = replica.restart_at_s - self._clock.now_s()
             self.note(replica, f"{how}; it is started again in {pause_s:.2f} s")
 
-    def _read_rest(self, fd: int, read: Callable[[Replica], None], replica: Replica) -> None:
-        """Read what a dead process left in a pipe. A process that it started may still write: do not wait for it."""
+    def _read_rest(self, fd: int, read: Callable[[Replica], None], replica: Replica) -> bool:
+        """Read what a dead process left in a pipe; return whether nobody holds it open.
+
+        A process that it started may do so, and go on writing: do not wait for it.
+        """
         os.set_blocking(fd, False)
         with contextlib.suppress(BlockingIOError):
             for _ in range(REST_READS_MAX):
                 if fd in self._selector.get_map():
                     read(replica)
-        if fd in self._selector.get_map():
+        has_ended = fd not in self._selector.get_map()
+        if not has_ended:
             self._selector.unregister(fd)
+        return has_ended
 
     def _verdict(self, replica: Replica, how: str) -> str | None:
         """Return why the deployment must fail because of this death, or None when the replica is to be restarted."""

@@ -59,8 +59,8 @@ def unpack(failure: Failure) -> BaseException:
         error.__cause__ = _unpickled(failure.cause)
     if sys.version_info >= (3, 11):
         error.add_note(failure.traceback)
-    elif error.__cause__ is None:
-        error.__cause__ = RemoteTraceback(failure.traceback)
+    else:
+        (error.__cause__ or error).__cause__ = RemoteTraceback(failure.traceback)
     return error
 
 
