@@ -72,3 +72,16 @@ def test_the_violations_are_listed(executed: nbformat.NotebookNode) -> None:
 def test_each_deploy_ends_with_its_status_table(executed: nbformat.NotebookNode) -> None:
     for outputs in outputs_of(executed, "%weaver deploy"):
         assert "running on multi, 7 components in 11 weavelets" in text_of(outputs)
+
+
+def test_the_curve_is_drawn_from_what_was_measured(executed: nbformat.NotebookNode) -> None:
+    (outputs,) = outputs_of(executed, "violation_curve(points)")
+
+    (curve,) = (output for output in outputs if "data" in output)
+    assert curve.data["image/svg+xml"].count("<svg") == 1
+
+
+def test_it_ends_with_everything_stopped(executed: nbformat.NotebookNode) -> None:
+    (outputs,) = outputs_of(executed, "%weaver stop")
+
+    assert "Stopped." in text_of(outputs)
