@@ -63,7 +63,7 @@ class LeavesProcesses(Component):
     @not_retriable
     def die_while_another_writes(self) -> None:
         """End with a process left that goes on writing to the same output."""
-        subprocess.Popen(["yes"])
+        subprocess.Popen(["sh", "-c", "while :; do echo more; done"])
         os.kill(os.getpid(), signal.SIGKILL)
 
     def cat(self) -> bytes:

@@ -33,7 +33,7 @@ STABLE_S = 10.0  # a replica that has been ready this long starts with a clean r
 RESTART_BACKOFF = Backoff(first_s=0.05, cap_s=5.0)
 REAP_TIMEOUT_S = 1.0  # from a process's last sign of life to its exit code
 CLOSE_TIMEOUT_S = 10.0  # killed processes end at once, but for one that hangs in the kernel
-REST_READS_MAX = 32  # of a dead process's pipe: 2 MiB, the most that Linux lets a pipe of ours hold
+REST_READS_MAX = 4  # of a dead process's pipe: one empties it (64 KiB), one sees its end
 
 
 class Supervisor:
@@ -187,7 +187,9 @@ class Supervisor:
             self._guarded(self._launch, replica)
         while not self._is_closing or any(replica.process for replica in self.replicas.values()):
             for key, _ in self._selector.select(self._next_restart_in_s()):
-                if key.data is not None:
+                if key.data is None:
+                    os.read(self._wake_r, 1)
+                elif key.fileobj in self._selector.get_map():  # the same turn may have seen the end of its process
                     self._guarded(*key.data)
             for replica in self.replicas.values():
                 self._guarded(self._restart_if_due, replica)
