@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.transport.conftest import ECHO, HOLD, IGNORE, SECRET, World, descriptors
 from weaverlab.errors import CallLost
+from weaverlab.transport import LoopThread
 from weaverlab.transport import server as server_module
 from weaverlab.transport.sockets import connect
 from weaverlab.wire import FrameReader, Kind, Mode, encode_call, encode_notice, encode_reply, encode_value
@@ -315,3 +316,18 @@ def test_only_its_user_may_connect_and_a_second_server_may_not_listen(world):
     assert stat.S_IMODE(os.stat(world.path).st_mode) == 0o600
     with pytest.raises(OSError, match="in use"):
         world.serve()
+
+
+def test_a_method_that_blocks_the_loop_cannot_hold_up_a_stop(world, monkeypatch, caplog):
+    monkeypatch.setattr(server_module, "ABORT_JOIN_S", 0.05)
+    loop = LoopThread("blocked")
+    server = world.serve(loop=loop.loop)
+    gate = threading.Event()
+    with friend(world, Mode.MUX):
+        loop.loop.call_soon_threadsafe(gate.wait, 10)
+
+        server.stop(drain_timeout_s=0.0)
+
+        gate.set()
+        loop.stop()
+    assert "blocks its event loop" in caplog.text

@@ -23,12 +23,11 @@ from weaverlab.runtime.control import Control, StopRequest, WeaveletControl
 from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
 from weaverlab.runtime.handles import keywords_of
 from weaverlab.runtime.logs import LogSink, component_logger
-from weaverlab.runtime.loop import LoopThread
 from weaverlab.runtime.placement import Placement
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity, Links
 from weaverlab.stores import Antipode, EmbeddedStores, Host, open_datastores
-from weaverlab.transport import Server
+from weaverlab.transport import LoopThread, Server
 from weaverlab.types import WeaverInfo
 
 SHUTDOWN_TIMEOUT_S = 5.0  # of one component's async shutdown(); a sync one is bounded by the deployer, which kills

@@ -11,6 +11,7 @@ done it are bounded in number and time. Not in here: what a call does.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import itertools
 import os
@@ -23,6 +24,7 @@ from functools import partial
 from weaverlab.clock import SystemClock, secret_bytes
 from weaverlab.transport.address import open_socket, unix_path
 from weaverlab.transport.handler import Handler, logger
+from weaverlab.transport.loop import LoopThread
 from weaverlab.transport.server_mux import ServerLink
 from weaverlab.transport.server_sync import SyncConnection
 from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, receive_exactly
@@ -57,7 +59,7 @@ class Server:
         self._on_reject = on_reject
         self._max_frame_bytes = max_frame_bytes
         self._given_loop = loop
-        self._own_loop: _LoopThread | None = None
+        self._own_loop: LoopThread | None = None
         self._listener: socket.socket | None = None
         self._wake, self._wake_reader = -1, -1
         self._numbers = itertools.count(1)
@@ -220,7 +222,7 @@ class Server:
                 sock.close()
                 return
             if self._given_loop is None and self._own_loop is None:
-                self._own_loop = _LoopThread()
+                self._own_loop = LoopThread("weaverlab-loop")
             loop = self._loop()
             assert loop is not None
         try:
@@ -243,7 +245,11 @@ class Server:
         loop = self._loop()
         if loop is None or not loop.is_running():
             return
-        asyncio.run_coroutine_threadsafe(self._drain(timeout_s), loop).result()
+        draining = asyncio.run_coroutine_threadsafe(self._drain(timeout_s), loop)
+        try:
+            draining.result(timeout_s + ABORT_JOIN_S)
+        except concurrent.futures.TimeoutError:
+            logger.warning("%s: an async method blocks its event loop; its connections are left behind", self.address)
 
     async def _drain(self, timeout_s: float) -> None:
         links = list(self._links)
@@ -260,29 +266,6 @@ class Server:
             threads = self._threads - {threading.current_thread()}
         for thread in threads:
             thread.join(max(ends_s - SystemClock.now_s(), 0))
-
-
-class _LoopThread:
-    """An event loop on a daemon thread, for a server that was given none."""
-
-    def __init__(self) -> None:
-        self.loop = _new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="weaverlab-loop", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
-
-
-def _new_event_loop() -> asyncio.AbstractEventLoop:
-    """Return uvloop's where it is installed, a third faster here; else asyncio's."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def _listen(path: str) -> socket.socket:
