@@ -63,6 +63,13 @@ def test_an_agent_without_a_section_is_one_fault() -> None:
     assert "[antipode.items]" in wrong.value.faults[0]
 
 
+def test_the_embedded_stores_are_no_name_an_author_has_to_know() -> None:
+    with pytest.raises(ConfigError) as wrong:
+        make_plan([Shop], config(), replicas={"Stores": 2})
+
+    assert "EmbeddedStores" not in str(wrong.value)
+
+
 def test_a_component_outside_of_the_regions_of_its_store_is_a_fault() -> None:
     text = CONFIG_TEXT.replace('us = ["Mirror"]', 'us = []\nasia = ["Mirror"]')
 

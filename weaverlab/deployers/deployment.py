@@ -57,7 +57,7 @@ class Deployment:
     def get(self, component: type | str) -> Any:
         """Return the handle to a component, named by its interface, its class, or the name of either."""
         self._require_running()
-        name = self._plan.app.resolve(component).name
+        name = self._plan.authored.resolve(component).name
         if name not in self._handles:
             self._handles[name] = self._backend.door.handle(CLIENT, name)
         return self._handles[name]
@@ -167,8 +167,7 @@ class Deployment:
 
     def _snapshot(self) -> Snapshot:
         addresses = self._backend.listeners()
-        app = self._plan.app
-        specs = [spec for spec in app.components.values() if spec.implementation is not EmbeddedStores]
+        specs = list(self._plan.authored.components.values())
         return Snapshot(
             deployment_id=self.id,
             version=self.version,
@@ -178,7 +177,7 @@ class Deployment:
                 ComponentInfo(spec.name, self._plan.regions.get(spec.name, ""), spec.is_main) for spec in specs
             ),
             replicas=self._backend.replicas(),
-            edges=app.edges(),
+            edges=self._plan.authored.edges(),
             counts=tuple(one for one in self._backend.counts() if one.key.component in {s.name for s in specs}),
             stores=tuple(_store_info(one, specs) for one in self._plan.config.antipode.values()),
             listeners=tuple(

@@ -32,7 +32,8 @@ class Group:
 class Plan:
     """What is to run; groups are ordered callees first, as far as colocation leaves such an order."""
 
-    app: Application
+    authored: Application  # what its author declared
+    app: Application  # the same, and the embedded stores where an agent needs them
     config: Config
     groups: tuple[Group, ...]
 
@@ -61,17 +62,23 @@ def make_plan(
         DeclarationError: the classes are declared wrongly (all faults).
         ConfigError: the configuration does not fit them (all faults).
     """
-    app = build_application(roots)
-    if any(_is_embedded(config, agent) for spec in app.components.values() for agent in spec.agents.values()):
-        app = build_application([EmbeddedStores, *(spec.implementation for spec in app.components.values())])
-    faults = _faults_of_config(app, config)
-    counts = _replicas(app, config.multi.replicas, faults) | _replicas(app, replicas or {}, faults)
-    together = _together(app, [*config.multi.colocate, *(colocate or ())], faults)
+    authored = build_application(roots)
+    app = _with_stores(authored, config)
+    faults = _faults_of_config(authored, config)
+    counts = _replicas(authored, config.multi.replicas, faults) | _replicas(authored, replicas or {}, faults)
+    together = _together(authored, [*config.multi.colocate, *(colocate or ())], faults)
     groups = _groups(app, counts, together, faults)
     faults += _faults_of_listeners(app, config, groups)
     if faults:
         raise ConfigError(faults)
-    return Plan(app, config, groups)
+    return Plan(authored, app, config, groups)
+
+
+def _with_stores(authored: Application, config: Config) -> Application:
+    specs = authored.components.values()
+    if not any(_is_embedded(config, agent) for spec in specs for agent in spec.agents.values()):
+        return authored
+    return build_application([EmbeddedStores, *(spec.implementation for spec in specs)])
 
 
 def _is_embedded(config: Config, agent: str) -> bool:
@@ -80,7 +87,7 @@ def _is_embedded(config: Config, agent: str) -> bool:
 
 def _faults_of_config(app: Application, config: Config) -> list[str]:
     """Return unknown names, sections that do not fit their class, and agents that no section or region serves."""
-    specs = [spec for spec in app.components.values() if spec.implementation is not EmbeddedStores]
+    specs = list(app.components.values())
     listeners = [name for spec in specs for name in spec.listeners.values()]
     agents = [name for spec in specs for name in spec.agents.values()]
     classes = {spec.name: spec.config_class for spec in specs if spec.config_class is not None}
