@@ -22,6 +22,7 @@ from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity
 from weaverlab.transport import Call, Reply
 
+_NO_LINEAGE = Lineage.empty()
 TRACE_ID_BYTES = context.TRACE_ID_DIGITS // 2
 
 
@@ -85,7 +86,7 @@ class Dispatcher:
         return contextvars.Context().run(self._call, call)
 
     def _call(self, call: Call) -> Reply:
-        arrived = Lineage.empty()
+        arrived = _NO_LINEAGE
         try:
             method = self._method(call)
             arrived = self._enter(call)
@@ -98,9 +99,10 @@ class Dispatcher:
 
     async def call_async(self, call: Call) -> Reply:
         """Execute an async method; the server gives every call a task, hence a context, of its own."""
-        arrived = Lineage.empty()
+        arrived = _NO_LINEAGE
         try:
             method = self._method(call)
+            _forget_surroundings()
             arrived = self._enter(call)
             if not method.is_open:
                 await method.wait_open_async(call.timeout_s)
@@ -122,15 +124,15 @@ class Dispatcher:
         return method
 
     def _enter(self, call: Call) -> Lineage:
-        """Set deadline, lineage, trace and metadata as they came; return the lineage.
-
-        All four, also where nothing came: the task of an async call begins with a copy of whatever context its
-        connection was read in, which may be that of another request.
-        """
+        """Set deadline, trace, metadata and lineage as they came, in a context that has none; return the lineage."""
         context.deadline.set(self._clock.now_s() + call.timeout_s)
-        context.trace.set(call.trace[:TRACE_ID_BYTES].hex())
-        context.packed_metadata.set(call.metadata)
-        arrived = Lineage.unpack(call.lineage) if call.lineage else Lineage.empty()
+        if call.trace:
+            context.trace.set(call.trace[:TRACE_ID_BYTES].hex())
+        if call.metadata:
+            context.packed_metadata.set(call.metadata)
+        if not call.lineage:
+            return _NO_LINEAGE
+        arrived = Lineage.unpack(call.lineage)
         lineage_context.replace(arrived)
         return arrived
 
@@ -158,6 +160,13 @@ class Dispatcher:
             self._finished(method, call, type(error).__name__)
             where = f"{method.identity.component}.{method.name} at {method.identity.replica}"
         return Reply(call.call_id, False, _added(arrived), failures.pack(error, where))
+
+
+def _forget_surroundings() -> None:
+    """Empty the context of a task: it began with a copy of the one its connection was read in, perhaps a request's."""
+    context.trace.set("")
+    context.packed_metadata.set(b"")
+    lineage_context.replace(_NO_LINEAGE)
 
 
 def _added(arrived: Lineage) -> bytes:
