@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -10,6 +11,8 @@ import pytest
 from tests.processes import mark_session, no_process_stays
 
 mark_session()
+# A suite that runs in the background may have inherited "ignore Ctrl-C"; what tests interrupt must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No time limit for one example: on two busy cores it would measure the neighbours.
 hypothesis.settings.register_profile("weaverlab", deadline=None, print_blob=True)
