@@ -97,6 +97,16 @@ def test_the_status_counts_calls_by_caller_and_method(app: Deployment) -> None:
     assert _calls(app) == before + 1
 
 
+def test_bytes_of_remote_calls_are_counted_and_local_ones_send_none(app: Deployment) -> None:
+    app.get(Catalogue).store(Item("x" * 5_000, 1))
+    asyncio.run(app.get(Front).doubles([1]))
+
+    sent = {(stats.caller, stats.method): stats.bytes for stats in app.status().calls()}
+    is_remote = app.status().deployer != "single"
+    assert (sent["client", "store"] > 10_000) is is_remote  # the name goes there, and back in the answer
+    assert (sent["client", "doubles"] > 40) is is_remote
+
+
 def test_listeners_are_bound_and_reported(app: Deployment) -> None:
     host, _, port = app.listener("web").partition(":")
 

@@ -28,7 +28,7 @@ from weaverlab.observe import MethodStats
 from weaverlab.routing import Backoff, RoundRobin
 from weaverlab.runtime import context, failures
 from weaverlab.runtime.recorder import Recorder
-from weaverlab.transport import AsyncChannel, Reply, SyncPool
+from weaverlab.transport import AsyncChannel, ReceivedReply, SyncPool
 
 
 @dataclass(frozen=True)
@@ -182,11 +182,12 @@ class RemoteComponent:
             error.attempts = attempts
         raise self._stopped() if is_stopped else error
 
-    def _end(self, method: RemoteMethod, reply: Reply, started_s: float, span: str) -> Any:
+    def _end(self, method: RemoteMethod, reply: ReceivedReply, started_s: float, span: str) -> Any:
         """Join the callee's lineage, count the call, and return its value or raise its exception."""
         if reply.lineage:
             lineage_context.join(Lineage.unpack(reply.lineage))
-        method.stats.record(self._clock.now_s() - started_s, reply.ok, lineage_bytes=len(reply.lineage))
+        latency_s = self._clock.now_s() - started_s
+        method.stats.record(latency_s, reply.ok, reply.request_bytes, reply.value_bytes, len(reply.lineage))
         value = reply.value
         if span:
             self._returned(span, "" if reply.ok else value.type_name)

@@ -31,6 +31,7 @@ from weaverlab.wire import (
     encode_value,
 )
 from weaverlab.wire.connection import State
+from weaverlab.wire.frames import frame_bytes
 from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
 from weaverlab.wire.values import Buffer
 
@@ -79,10 +80,12 @@ class AsyncChannel:
         answer = Answer(loop)
         link.begin(call_id, answer, ends_s, head, rest)
         try:
-            return await answer
+            reply: ReceivedReply = await answer
         except asyncio.CancelledError:
             link.cancel(call_id)
             raise
+        reply.request_bytes = frame_bytes(head, rest)
+        return reply
 
     def close(self) -> None:
         """Close the connection; calls in flight fail, later ones raise StoppedError.
@@ -184,9 +187,7 @@ class _Link(Stream):
         """Enter a call and send it: at once when it is the only one, else with the others of this turn."""
         calls = self.calls
         is_alone = not calls
-        length = len(head)
-        for piece in rest:
-            length += len(piece)
+        length = frame_bytes(head, rest)
         calls[call_id] = (answer, ends_s, self.bytes_written + length)
         if ends_s < self._timer_s:
             self._set_timer(ends_s)

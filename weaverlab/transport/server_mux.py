@@ -15,7 +15,7 @@ from weaverlab.transport.handler import Handler, encode_answer, encode_failure, 
 from weaverlab.transport.stream import Stream
 from weaverlab.wire import Call, Message, Role
 from weaverlab.wire.connection import State
-from weaverlab.wire.frames import Pieces
+from weaverlab.wire.frames import Pieces, frame_bytes
 
 
 class ServerLink(Stream):
@@ -96,9 +96,7 @@ class ServerLink(Stream):
 
     def _send(self, pieces: Pieces) -> None:
         head, rest = pieces
-        length = len(head)
-        for piece in rest:
-            length += len(piece)
+        length = frame_bytes(head, rest)
         self.write(head, rest, length, at_once=not self._tasks and not self._is_in_batch)
 
     def _cancel(self, call_id: int) -> None:

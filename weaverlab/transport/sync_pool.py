@@ -33,7 +33,7 @@ from weaverlab.wire import (
     encode_call,
     encode_value,
 )
-from weaverlab.wire.frames import Pieces
+from weaverlab.wire.frames import Pieces, frame_bytes
 
 IDLE_MAX = 128  # connections kept for the next call; each holds a thread of the peer, so not without end
 
@@ -176,6 +176,7 @@ class _Link:
             raise CallLost(f"{self._address}: {error}", maybe_executed=True) from error
         reply = messages[0]
         if type(reply) is ReceivedReply and reply.call_id == call_id:
+            reply.request_bytes = frame_bytes(head, rest)
             return reply
         raise self._unexpected(reply)
 

@@ -148,6 +148,11 @@ def _pieces(head: bytes, payload: bytes, buffers: Sequence[Buffer]) -> Pieces:
     return head, (payload, *buffers)
 
 
+def frame_bytes(head: bytes, rest: Sequence[Buffer]) -> int:
+    """Return the size of a whole frame."""
+    return len(head) + sum(map(len, rest)) if rest else len(head)
+
+
 def check_body_length(length: int, max_frame_bytes: int) -> None:
     """Refuse a header that announces more than a frame may have, before memory is taken for it."""
     if length > max_frame_bytes:
