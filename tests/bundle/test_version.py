@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+import types
+from pathlib import Path
+
+import pytest
 
 from tests.bundle.notebook import ROOT, Notebook
-from weaverlab.bundle import Bundle, is_stale
+from weaverlab.bundle import Bundle, build, is_stale
 
 CELLS = (
     "LIMIT = {'b', 'a', 'c'}\ndef helper(x): return x in LIMIT",
@@ -95,3 +100,22 @@ def test_dill_is_imported_only_for_what_pickle_cannot_do() -> None:
     ).stdout
 
     assert output.split()[-1] == "False"
+
+
+def test_imported_components_count_with_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "app_in_a_file.py"
+    file.write_text("class Root: ...")
+    monkeypatch.syspath_prepend(tmp_path)
+    root = importlib.import_module("app_in_a_file").Root
+    bundle = build([root])
+    assert not is_stale(bundle, [root])
+
+    file.write_text("class Root:\n    def run(self): ...")
+
+    assert is_stale(bundle, [root])
+
+
+def test_a_module_without_a_file_has_a_version_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "made_by_hand", types.ModuleType("made_by_hand"))
+
+    assert build([type("Root", (), {"__module__": "made_by_hand"})]).version

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from weaverlab.bundle.cells import Cell, cells_of, main_namespace, prepared
@@ -19,6 +21,8 @@ from weaverlab.bundle.model import Bundle, Restore, Run
 from weaverlab.bundle.order import ordered
 from weaverlab.bundle.statements import History
 from weaverlab.errors import BundleError
+
+_WEAVERLAB = __name__.partition(".")[0]
 
 
 def build(
@@ -41,7 +45,7 @@ def build(
     own = [root for root in roots if root.__module__ == namespace.get("__name__", "__main__")]
     path = tuple(os.path.abspath(entry) for entry in sys.path)
     if not own:
-        return Bundle(version=_hash([]), names=(), path=path)
+        return Bundle(version=_hash([], roots), names=(), path=path)
     found = cells_of(namespace) if cells is None else prepared(cells)
     closure = Closure(namespace, History(found, namespace))
     faults = [fault for root in own if (fault := _ask_for(closure, root))]
@@ -50,7 +54,7 @@ def build(
     if faults or closure.faults:
         raise BundleError([*faults, *closure.faults.values()])
     return Bundle(
-        version=_hash(units),
+        version=_hash(units, roots),
         names=tuple(sorted(set().union(*(unit.names for unit in units)))),
         path=path,
         module={key: namespace[key] for key in ("__file__", "__package__") if isinstance(namespace.get(key), str)},
@@ -95,10 +99,24 @@ def _steps(units: Sequence[Unit], cells: Sequence[Cell]) -> dict[str, Any]:
     return {"steps": tuple(steps), "cells": tuple(cells[index] for index in kept)}
 
 
-def _hash(units: Sequence[Unit]) -> str:
-    """Hash what the statements say, not where they stand; for a value it is the statement that made it."""
+def _hash(units: Sequence[Unit], roots: Sequence[type]) -> str:
+    """Hash what the statements say, not where they stand; for a value it is the statement that made it.
+
+    Roots that are imported count with the files that define them, which is what other processes will import.
+    """
     parts = sorted(
         " ".join(sorted(unit.names)) + (": " + ast.dump(unit.statement.node) if unit.statement else "")
         for unit in units
     )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join(parts).encode())
+    for module in sorted({root.__module__ for root in roots}):
+        if module.partition(".")[0] not in ("__main__", _WEAVERLAB):  # which has a version of its own
+            digest.update(_source_of(module))
+    return digest.hexdigest()[:16]
+
+
+def _source_of(module: str) -> bytes:
+    try:
+        return Path(inspect.getsourcefile(sys.modules[module]) or "").read_bytes()
+    except (KeyError, OSError, TypeError):
+        return b""  # made by hand, or from a zip archive

@@ -32,7 +32,8 @@ class Restore:
 class Bundle:
     """The code of `__main__` that some classes need, ready to be installed in another process.
 
-    version: hash of the definitions: equal for equal code, whatever the cell, the process or the day
+    version: hash of the definitions, and of the files of imported components: equal for equal code, whatever
+             the cell, the process or the day
     names:   the global names it defines, sorted
     steps:   what to do, in order
     cells:   the whole texts that the steps take their statements from
