@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from weaverlab import errors
 from weaverlab.antipode import get_lineage, transfer
 from weaverlab.component import (
     AutoMarshal,
@@ -63,7 +64,8 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module 'weaverlab' has no attribute {name!r}")
+        hint = f" It is in weaverlab.errors: from weaverlab.errors import {name}." if hasattr(errors, name) else ""
+        raise AttributeError(f"module 'weaverlab' has no attribute {name!r}.{hint or errors.nearest(name, __all__)}")
     import importlib
 
     return getattr(importlib.import_module(_LAZY[name]), name)

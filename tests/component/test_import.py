@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
+
+import weaverlab
 
 HEAVY = {"asyncio", "dill", "matplotlib", "msgspec", "multiprocess", "numpy", "socket", "tomllib"}
 
@@ -22,3 +25,15 @@ def test_importing_declarations_or_configuration_loads_nothing_heavy(module):
 
     assert module in loaded
     assert HEAVY & set(loaded) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("NotFoundError", "from weaverlab.errors import NotFoundError"),
+        ("Componant", "Did you mean 'Component'?"),
+    ],
+)
+def test_a_name_that_is_not_there_leads_to_the_right_one(name: str, hint: str):
+    with pytest.raises(AttributeError, match=re.escape(hint)):
+        getattr(weaverlab, name)
