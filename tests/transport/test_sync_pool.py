@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy
@@ -23,6 +24,7 @@ from weaverlab.errors import (
     Unreachable,
 )
 from weaverlab.transport import SyncPool
+from weaverlab.transport import sync_pool as sync_pool_module
 from weaverlab.wire import ServerHandshake
 from weaverlab.wire.handshake import MESSAGE_BYTES
 
@@ -262,6 +264,37 @@ methods.entered.acquire()
 print("entered", flush=True)
 sys.stdin.read()
 """
+
+
+def test_an_interrupt_that_does_not_wake_the_thread_is_noticed_all_the_same(world, monkeypatch):
+    monkeypatch.setattr(sync_pool_module, "ATTENTION_S", 0.02)
+    world.serve()
+    pool = world.pool()
+
+    def interrupt_from_another_thread() -> None:
+        world.methods.entered.acquire(timeout=5)
+        signal.raise_signal(signal.SIGINT)  # on this thread: the main one goes on sleeping in recv
+
+    other = threading.Thread(target=interrupt_from_another_thread)
+    other.start()
+    started_s = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        pool.call(HOLD, None, 20.0)
+    other.join()
+    assert time.monotonic() - started_s < 10.0  # not only when the deadline has come
+
+
+def test_deadlines_are_kept_by_calls_that_wait_longer_than_one_sleep(world, monkeypatch):
+    monkeypatch.setattr(sync_pool_module, "ATTENTION_S", 0.02)
+    world.serve()
+    pool = world.pool()
+    started_s = time.monotonic()
+
+    with pytest.raises(DeadlineExceeded, match="no answer within"):
+        pool.call(HOLD, None, 0.1)
+
+    assert 0.1 <= time.monotonic() - started_s < 5.0
+    assert pool.call(ECHO, 1, 5.0).value == 1
 
 
 @pytest.mark.slow

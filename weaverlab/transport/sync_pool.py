@@ -40,7 +40,9 @@ IDLE_MAX = 128  # connections kept for the next call; each holds a thread of the
 # Deadlines differ by microseconds from call to call, and setting a socket's timeout costs as much as a small send.
 # A timeout that is set stays as long as it is right to within this factor, and is never too short.
 TIMEOUT_SLACK = 1.01
-
+# A signal that arrives just before the thread sleeps in `recv`, or on another thread, does not wake it. So it sleeps no
+# longer than this at a time: Ctrl-C, or a notebook's Stop button, is noticed then at the latest.
+ATTENTION_S = 0.5
 
 WAIT_ALL = socket.MSG_WAITALL  # one wake-up for the whole of a large buffer instead of one per 200 KiB
 
@@ -166,10 +168,14 @@ class _Link:
             raise DeadlineExceeded(f"{self._address}: the peer did not take the call within {timeout_s:g} s") from None
         except OSError as error:
             raise NotTaken(f"the connection had ended ({error})") from error
+        left_s = timeout_s
         try:
-            messages = self._reader.received(self._sock.recv_into(self._scratch))
+            try:
+                messages = self._reader.received(self._sock.recv_into(self._scratch))
+            except BlockingIOError:  # the first sleep is over
+                messages, left_s = [], timeout_s - min(self._timeout_s, ATTENTION_S)
             if not messages:
-                messages = self._receive_rest(timeout_s)
+                messages = self._receive_rest(left_s)
         except BlockingIOError:
             raise DeadlineExceeded(f"{self._address}: no answer within {timeout_s:g} s", maybe_executed=True) from None
         except (OSError, EOFError, ProtocolError) as error:
@@ -187,21 +193,26 @@ class _Link:
         if timeout_s <= 0:
             raise DeadlineExceeded(f"{self._address}: the call's time had run out before it was sent")
         self._timeout_s = timeout_s * (1 + TIMEOUT_SLACK) / 2
-        set_kernel_timeout(self._sock, socket.SO_RCVTIMEO, self._timeout_s)
+        set_kernel_timeout(self._sock, socket.SO_RCVTIMEO, min(self._timeout_s, ATTENTION_S))
         set_kernel_timeout(self._sock, socket.SO_SNDTIMEO, self._timeout_s)
 
     def _receive_rest(self, timeout_s: float) -> list[Message]:
-        """Receive until a frame is complete; for those that do not come with one `recv`."""
+        """Receive until a frame is complete; for those that do not come at once, or not with one `recv`."""
         ends_s = SystemClock.now_s() + timeout_s
-        while True:
-            count = self._sock.recv_into(self._reader.get_buffer(), 0, WAIT_ALL if self._reader.is_filling else 0)
+        while (left_s := ends_s - SystemClock.now_s()) > 0:
+            if left_s < ATTENTION_S:
+                set_kernel_timeout(self._sock, socket.SO_RCVTIMEO, left_s)
+                self._timeout_s = 0.0  # so that the next call sets its own
+            try:
+                count = self._sock.recv_into(self._reader.get_buffer(), 0, WAIT_ALL if self._reader.is_filling else 0)
+            except BlockingIOError:
+                continue
             if not count:
                 raise EOFError("the peer closed the connection before it answered")
             messages = self._reader.received(count)
             if messages:
                 return messages
-            if SystemClock.now_s() > ends_s:
-                raise BlockingIOError
+        raise BlockingIOError
 
     def _unexpected(self, message: Message) -> Exception:
         if type(message) is Notice and message.kind == Kind.GOODBYE:
