@@ -34,9 +34,11 @@ def test_an_interface_is_no_root():
 def test_only_component_classes_are_roots():
     advice = "is not a component: pass a class derived from Implements[...], Component or Main."
 
-    assert faults_of(int, "Turne", Turner(), Component) == (
+    assert faults_of(int, "Turne", "Turner", [Turner], Turner(), Component) == (
         f"int {advice}",
-        f"'Turne' {advice} Did you mean 'Turner'?",
+        "'Turne' is a name: pass the class itself. Did you mean 'Turner'?",
+        "'Turner' is a name: pass the class itself.",
+        f"[{Turner!r}] {advice}",
         "<a turner> is an instance; deploy the class Turner, and WeaverLab makes the instances.",
         "Component itself cannot be deployed; derive a class from it.",
     )

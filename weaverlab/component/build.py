@@ -12,6 +12,7 @@ from inspect import isabstract
 from itertools import pairwise
 
 from weaverlab.component import registry
+from weaverlab.component.annotations import is_class
 from weaverlab.component.application import Application, ComponentSpec
 from weaverlab.component.declaration import Declaration, read
 from weaverlab.component.declare import FRAMEWORK, extends, interface_of, is_component, is_interface
@@ -146,11 +147,12 @@ def _fault_of_root(root: object) -> str:
     if is_component(type(root)):
         return f"{root!r} is an instance; deploy the class {type(root).__name__}, and WeaverLab makes the instances."
     name = getattr(root, "__name__", repr(root))
-    if root in FRAMEWORK:
+    if is_class(root) and root in FRAMEWORK:
         return f"{name} itself cannot be deployed; derive a class from it."
-    known = {cls.__name__ for cls in registry.registered() if is_component(cls)}
-    hint = nearest(str(root), known) if isinstance(root, str) else ""
-    return f"{name} is not a component: pass a class derived from Implements[...], Component or Main.{hint}"
+    if isinstance(root, str):
+        known = {cls.__name__ for cls in registry.registered() if is_component(cls)}
+        return f"{name} is a name: pass the class itself.{'' if root in known else nearest(root, known)}"
+    return f"{name} is not a component: pass a class derived from Implements[...], Component or Main."
 
 
 def _fault_of_ref(where: str, target: type, candidates: Sequence[type]) -> str:
