@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 import weaverlab as weaver
-from tests.apps.shop import Catalogue, Front, Item, Shop, SoldOut, Storage, config
+from tests.apps.shop import Catalogue, Front, Item, Mirror, Shop, SoldOut, Storage, config
 from weaverlab import Deployment
 from weaverlab.errors import DeclarationError, NotFoundError, StoppedError
+from weaverlab.history import Invoked
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
@@ -88,6 +89,17 @@ def test_a_request_can_be_followed_through_every_component(app: Deployment) -> N
 
     story = str(app.lineage(trace))
     assert "client" in story and "Storage" in story and "wrote items/followed" in story
+
+
+def test_every_call_of_a_request_is_told_apart_from_the_others(app: Deployment) -> None:
+    with weaver.request() as trace:
+        app.get(Catalogue).store(Item("one", 1))
+        app.get(Mirror).fetch_now("one")
+        app.get(Front).add_and_mirror(Item("two", 1), with_barrier=False)
+
+    invoked = [event for event in app.events() if isinstance(event, Invoked) and event.request == trace]
+    assert [event.callee for event in invoked] == ["Storage", "Mirror", "Front"]
+    assert len({event.span for event in invoked}) == 3
 
 
 def test_the_status_counts_calls_by_caller_and_method(app: Deployment) -> None:

@@ -118,6 +118,13 @@ def test_a_handle_documents_itself(handle: Any) -> None:
     assert repr(handle) == "<handle to OakShelf: awkward, every_kind, fails, later, plain>"
 
 
+def test_a_misspelt_method_is_named_with_the_nearest_right_one(handle: Any) -> None:
+    with pytest.raises(
+        AttributeError, match=r"OakShelf has no method 'plane'. Did you mean 'plain'\? It has: awkward, "
+    ):
+        handle.plane(1)
+
+
 def test_a_handle_cannot_be_sent_anywhere(handle: Any) -> None:
     assert isinstance(handle, Handle)
     with pytest.raises(TypeError, match=r"belongs to one process\. Declare a Ref"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -86,7 +85,6 @@ class LocalTracing:
         self._callee = callee
         self._recorder = recorder
         self._clock = clock
-        self._spans = itertools.count(1)
 
     def wrap(self, method: MethodSpec, target: Callable[..., Any]) -> Callable[..., Any]:
         """Return `target`, recorded."""
@@ -115,7 +113,7 @@ class LocalTracing:
 
     def _begin(self, method: str) -> str:
         caller, callee, now_s, request = self._caller, self._callee, self._clock.now_s(), context.trace.get()
-        span = f"{caller.component}>{callee.component}@{caller.replica}#{next(self._spans)}"
+        span = self._recorder.new_span(caller.component, caller.replica)
         record = self._recorder.record
         record(Invoked(now_s, request, caller.component, caller.replica, caller.region, span, callee.component, method))
         record(Started(now_s, request, callee.component, callee.replica, callee.region, span, method))

@@ -106,7 +106,7 @@ def _take_stdout() -> int:
     """Keep standard output for events; the application's prints go to standard error from now on."""
     events_fd = os.dup(1)
     os.dup2(2, 1)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 - also where the deployer's own was closed
     return events_fd
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from weaverlab.component import ComponentSpec, MethodSpec
+from weaverlab.errors import nearest
 from weaverlab.observe import MethodStats
 from weaverlab.runtime import context
 
@@ -57,9 +58,20 @@ class Handle:
         self.__dict__.update(methods)
         self.__component = component
 
+    def __getattr__(self, name: str) -> Any:
+        methods = self._methods()
+        raise AttributeError(
+            f"{vars(self).get('_Handle__component')} has no method {name!r}.{nearest(name, methods)} "
+            f"It has: {', '.join(methods)}.",
+            name=name,
+            obj=self,
+        )
+
     def __repr__(self) -> str:
-        methods = ", ".join(name for name in vars(self) if not name.startswith("_"))
-        return f"<handle to {self.__component}: {methods}>"
+        return f"<handle to {self.__component}: {', '.join(self._methods())}>"
+
+    def _methods(self) -> list[str]:
+        return [name for name in vars(self) if not name.startswith("_")]
 
     def __reduce__(self) -> Any:
         raise TypeError(

@@ -6,6 +6,7 @@ context variable. The ring is bounded: old events are dropped, never the process
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 
 from weaverlab.history import Event
@@ -18,9 +19,14 @@ class Recorder:
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque(maxlen=EVENTS_MAX)
+        self._spans = itertools.count(1)
 
     def record(self, event: Event) -> None:
         self._events.append(event)
+
+    def new_span(self, component: str, replica: str) -> str:
+        """Return a name for one call, which no other call of this replica has."""
+        return f"{component}@{replica}#{next(self._spans)}"
 
     def events(self) -> tuple[Event, ...]:
         """Return what is kept, oldest first."""

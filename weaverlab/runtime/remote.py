@@ -14,7 +14,6 @@ Repeats go to the next replica and stop at the deadline, which every call has. N
 from __future__ import annotations
 
 import asyncio
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +113,6 @@ class RemoteComponent:
         self._is_traced = is_traced
         self._balancer = RoundRobin(int(links.rng.random() * len(addresses)))
         self._backoff = Backoff()
-        self._spans = itertools.count(1)
 
     def call(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
         """Call and wait for the answer, blocking the thread for at most the deadline."""
@@ -196,7 +194,7 @@ class RemoteComponent:
         raise failures.unpack(value)
 
     def _invoked(self, method: RemoteMethod) -> str:
-        span = f"{self._caller.component}@{self._caller.replica}#{next(self._spans)}"
+        span = self._recorder.new_span(self._caller.component, self._caller.replica)
         me, now_s = self._caller, self._clock.now_s()
         event = Invoked(now_s, context.trace.get(), me.component, me.replica, me.region, span, self._name, method.name)
         self._recorder.record(event)
