@@ -129,6 +129,14 @@ def test_a_main_that_raises_raises_in_the_caller() -> None:
         weaver.run(broken.FailsInMain, deployer="multi")
 
 
+def test_a_main_that_fails_while_nobody_waits_for_it_is_in_the_log() -> None:
+    failed = threading.Event()
+    words = "main() failed: BadBody: of my own"
+
+    with weaver.deploy(broken.FailsInMain, show=lambda entry: words in str(entry["message"]) and failed.set()):
+        assert failed.wait(5)
+
+
 def test_what_a_method_raises_never_ends_its_process() -> None:
     with weaver.deploy(Fragile) as app:
         fragile = app.get(Fragile)

@@ -247,6 +247,8 @@ class Supervisor:
             elif kind == "main_done":
                 self._main_ended = True
             self._changed.notify_all()
+        if kind == "main_failed" and isinstance(self._main_error, Exception):
+            self.note(replica, f"main() failed: {type(self._main_error).__name__}: {self._main_error}")
         if kind == "ready" and replica.restarts:
             self.note(replica, f"is ready again after {replica.restarts} restart(s)")
 
