@@ -19,11 +19,12 @@ LAYERS = (  # lowest first: a package imports only from rows before its own
     {"errors", "types"},
     {"config", "clock", "history"},
     {"component", "wire", "routing", "antipode", "observe", "check"},
-    {"transport", "stores", "bundle", "pictures"},
+    {"transport", "stores", "bundle", "pictures", "registry"},
     {"runtime"},
-    {"deployers", "servers", "sim"},
-    {"notebook", "status", "testing", "experiment"},
+    {"deployers", "web", "servers", "sim"},
+    {"status", "testing", "experiment"},
     {"cli"},  # the door to the faces before it: `weaverlab experiment run`
+    {"notebook"},  # `%weaver` has the verbs of the command line
     {"__init__"},
 )
 RANK = {name: row for row, names in enumerate(LAYERS) for name in names}
