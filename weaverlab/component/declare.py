@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from logging import Logger, LoggerAdapter
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeGuard, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeGuard, TypeVar, get_args, get_origin, overload
 
 from weaverlab.component import registry
 from weaverlab.component.annotations import Uncached, is_class, marker_of, own_annotations, resolve
@@ -31,8 +31,7 @@ class Interface:
     """Base of what callers see: the public methods of a subclass are what a component can be asked to do.
 
     `def` methods block their caller, `async def` methods are awaited: the interface decides which. Bodies are never
-    run: write `...`. (mypy then wants `@abstractmethod` above methods that return something, or the check `empty-body`
-    switched off.)
+    run: write `...`. pyright knows that form; for mypy switch its check `empty-body` off (see docs/from-go.md).
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -100,6 +99,10 @@ def not_retriable(method: F) -> F:
     return method
 
 
+@overload
+def instance_of(thing: type, interface: type[F]) -> TypeGuard[type[F]]: ...
+@overload
+def instance_of(thing: object, interface: type[F]) -> TypeGuard[F]: ...
 def instance_of(thing: object, interface: type) -> bool:
     """Return whether `thing`, an object or a class, implements `interface` (or is that component class)."""
     cls = thing if isinstance(thing, type) else type(thing)

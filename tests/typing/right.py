@@ -1,0 +1,130 @@
+"""An application that type checkers accept as it stands: every kind of declaration, used as it is meant.
+
+It is deployed too, so what the checkers believe is also true.
+"""
+# mypy: disable-error-code="empty-body"
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from typing_extensions import assert_type
+
+import weaverlab as weaver
+from weaverlab import (
+    AutoMarshal,
+    Component,
+    Implements,
+    Interface,
+    Listener,
+    Main,
+    Ref,
+    WithConfig,
+    instance_of,
+    not_retriable,
+)
+
+T = TypeVar("T")
+
+
+class Post(AutoMarshal, frozen=True):
+    id: str
+    text: str = ""
+    tags: list[str] = field(default_factory=list)
+
+
+class Page(AutoMarshal, Generic[T]):
+    items: list[T]
+    next: Page[T] | None = None
+
+
+class Storage(Interface):
+    """Where posts are kept."""
+
+    def store(self, post: Post, urgent: bool = False) -> None: ...
+    def fetch(self, post_id: str) -> Post: ...
+    def page(self, size: int) -> Page[Post]: ...
+    async def count(self) -> int: ...
+
+
+@dataclass
+class Settings:
+    size: int = 3
+
+
+class Memory(Implements[Storage], WithConfig[Settings], Storage):
+    def init(self) -> None:
+        self.posts: dict[str, Post] = {}
+
+    @not_retriable
+    def store(self, post: Post, urgent: bool = False) -> None:
+        self.posts[post.id] = post
+        self.logger.info("stored %s in %s", post.id, self.weaver.region)
+
+    def fetch(self, post_id: str) -> Post:
+        return self.posts[post_id]
+
+    def page(self, size: int) -> Page[Post]:
+        assert_type(self.config, Settings)
+        assert_type(self.config.size, int)
+        return Page(list(self.posts.values())[: min(size, self.config.size)])
+
+    async def count(self) -> int:
+        return len(self.posts)
+
+
+class Reader(Component):
+    """Its own interface."""
+
+    storage: Ref[Storage]
+    direct: Ref[Memory]
+
+    def texts(self) -> list[str]:
+        assert_type(self.storage, Storage)
+        assert_type(self.direct, Memory)
+        assert_type(self.storage.fetch("1"), Post)
+        return [post.text for post in self.storage.page(2).items]
+
+    async def count(self) -> int:
+        return await self.storage.count()
+
+
+class App(Main):
+    storage: Ref[Storage]
+    reader: Ref[Reader]
+    web: Listener
+    admin: Listener = Listener(name="console")
+
+    async def main(self) -> None:
+        self.storage.store(Post("1", "hello"), urgent=True)
+        assert_type(await self.reader.count(), int)
+        assert_type(self.web.addr, str)
+        assert self.reader.texts() == ["hello"]
+
+
+def is_storage(thing: object) -> str:
+    if instance_of(thing, Storage):
+        assert_type(thing, Storage)
+        return thing.fetch("1").text
+    return "no storage"
+
+
+def make(cls: type) -> Post:
+    if instance_of(cls, Storage):
+        assert_type(cls, type[Storage])
+        return cls().fetch("1")
+    return Post("none")
+
+
+def deploy_and_use() -> list[str]:
+    with weaver.deploy(App, deployer="single", replicas={Storage: 1}, colocate=[[App, Reader]]) as app:
+        app.run_main()
+        assert_type(app.get(Storage), Storage)
+        with weaver.timeout(5.0), weaver.metadata(user="ann"), weaver.request() as trace:
+            assert_type(trace, str)
+            assert_type(app.get(Storage).fetch("1"), Post)
+        return app.get(Reader).texts()
+
+
+fits: Storage = Memory()
