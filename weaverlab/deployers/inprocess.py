@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 
 from weaverlab.deployers.backend import Progress
 from weaverlab.deployers.output import Output
@@ -18,6 +17,7 @@ from weaverlab.errors import DeployError
 from weaverlab.history import Event
 from weaverlab.observe import MethodCounts, merge
 from weaverlab.observe.snapshot import State
+from weaverlab.routing import RoutingTable
 from weaverlab.runtime.failures import remote_traceback
 from weaverlab.runtime.placement import Placement
 from weaverlab.runtime.weavelet import Weavelet
@@ -103,7 +103,7 @@ class Single(InProcess):
             replica="single/0",
             hosted=everything,
             address="",
-            addresses={},
+            routing=RoutingTable(),
             regions=plan.regions,
             listeners=plan.config.single.listeners,
             config=plan.config,
@@ -119,8 +119,8 @@ class Rpc(InProcess):
     name = "rpc"
 
     def __init__(self, plan: Plan, deployment_id: str, output: Output) -> None:
-        self._directory = socket_directory()
-        placed = place(plan, deployment_id, "", self._directory, plan.config.multi.listeners)
+        self._sockets = socket_directory()
+        placed = place(plan, deployment_id, "", str(self._sockets.path), plan.config.multi.listeners)
         door = placed.pop("")
         super().__init__(plan, list(placed.values()), door, output)
 
@@ -128,4 +128,4 @@ class Rpc(InProcess):
         try:
             super()._stop(weavelets, drain_s)
         finally:
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._sockets.release()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 
 from weaverlab.bundle import Bundle
 from weaverlab.clock import SystemClock, system_rng
@@ -45,8 +44,8 @@ class Multi:
         # As they are now, also for a weavelet that is started again after the notebook has changed them.
         self._working_directory = _working_directory()
         self._environ = dict(os.environ)
-        self._directory = socket_directory()
-        placed = place(plan, deployment_id, bundle.version, self._directory, plan.config.multi.listeners)
+        self._sockets = socket_directory()
+        placed = place(plan, deployment_id, bundle.version, str(self._sockets.path), plan.config.multi.listeners)
         self.door = Weavelet(plan.app, placed.pop(""), output.log)
         self._stage: State = "starting"
         self._supervisor = Supervisor(
@@ -145,13 +144,13 @@ class Multi:
         finally:
             self._stage = "stopped"
             self.door.stop(0.0)
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._sockets.release()
 
     def _failed(self, error: DeployError) -> None:
         self.door.stop(0.0, f"its deployment has failed: {error}")
 
     def _control(self, replica: str) -> WeaveletControl:
-        return self.door.control(DEPLOYER, self._supervisor.replicas[replica].placement.address)
+        return self.door.control(DEPLOYER, replica, self._supervisor.replicas[replica].placement.address)
 
     def _controls(self) -> list[WeaveletControl]:
         return [self._control(r.id) for r in self._supervisor.replicas.values() if r.state == "ready"]

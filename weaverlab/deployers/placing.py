@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Mapping
 
 from weaverlab.clock import secret_bytes
 from weaverlab.deployers.plan import Plan
 from weaverlab.errors import DeployError
+from weaverlab.registry import SOCKET_FOLDER_NAME_BYTES, Hold, make_socket_folder, socket_folder_parents
+from weaverlab.routing import Member, RoutingTable
 from weaverlab.runtime.placement import Placement
 from weaverlab.transport.address import UNIX_PATH_BYTES_MAX
 
 SECRET_BYTES = 32
-NAME_BYTES = len("/weaverlab-12345678/12345.sock")  # of a socket, below the directory for temporary files
+NAME_BYTES = SOCKET_FOLDER_NAME_BYTES + len("//12345.sock")  # of a socket, below the directory for temporary files
 
 
-def socket_directory() -> str:
-    """Make and return a new directory for the sockets of one deployment; only this user can enter it (mode 0700).
-
-    The first that works of XDG_RUNTIME_DIR, which may be another user's after `su`, TMPDIR, which may be too long for
-    a socket's path, and /tmp.
-    """
-    parents = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"]
-    for parent in parents:
-        if os.path.isabs(parent) and len(os.fsencode(parent)) <= UNIX_PATH_BYTES_MAX - NAME_BYTES:
+def socket_directory() -> Hold:
+    """Make a new directory for the sockets of one deployment; only this user can enter it. Release it at the end."""
+    tried = []
+    for parent in socket_folder_parents():
+        if len(os.fsencode(parent)) <= UNIX_PATH_BYTES_MAX - NAME_BYTES:
             with contextlib.suppress(OSError):
-                return tempfile.mkdtemp(prefix="weaverlab-", dir=parent)
-    raise DeployError(
-        f"no directory for sockets: tried {', '.join(filter(None, parents))}. Set TMPDIR to a short path."
-    )
+                return make_socket_folder(parent)
+        tried.append(parent)
+    raise DeployError(f"no directory for sockets: tried {', '.join(tried)}. Set TMPDIR to a short path.")
 
 
 def place(
@@ -42,11 +38,14 @@ def place(
     """
     ids = [replica for group in plan.groups for replica in group.replica_ids()]
     address = {replica: f"unix:{os.path.join(directory, f'{n}.sock')}" for n, replica in enumerate(ids)}
-    addresses = {
-        component: tuple(address[replica] for replica in group.replica_ids())
-        for group in plan.groups
-        for component in group.components
-    }
+    routing = RoutingTable(
+        0,
+        {
+            component: tuple(Member(replica, address[replica]) for replica in group.replica_ids())
+            for group in plan.groups
+            for component in group.components
+        },
+    )
     secret = secret_bytes(SECRET_BYTES)
 
     def placement(replica: str, hosted: tuple[str, ...], runs_main: bool) -> Placement:
@@ -56,7 +55,7 @@ def place(
             replica,
             hosted,
             address.get(replica, ""),
-            addresses,
+            routing,
             plan.regions,
             dict(listeners),
             plan.config,

@@ -9,11 +9,14 @@ from weaverlab.clock import Clock
 from weaverlab.component import Application, ComponentSpec, MethodSpec, build_application
 from weaverlab.history import Finished, Invoked, Returned, Started
 from weaverlab.observe import MethodMetrics
+from weaverlab.routing import Member
 from weaverlab.runtime import context
 from weaverlab.runtime.control import Control, WeaveletControl
 from weaverlab.runtime.handles import local_handle, remote_handle
+from weaverlab.runtime.links import Links
 from weaverlab.runtime.recorder import Recorder
-from weaverlab.runtime.remote import Identity, Links, RemoteComponent, RemoteMethod
+from weaverlab.runtime.remote import Identity, RemoteComponent, RemoteMethod
+from weaverlab.runtime.replicas import Members, Replicas
 from weaverlab.stores import EmbeddedStores
 
 CONTROL = build_application([Control]).components[Control.__name__]
@@ -31,7 +34,6 @@ class Calling:
     def __init__(
         self,
         app: Application,
-        addresses: Mapping[str, tuple[str, ...]],
         instances: Mapping[str, object],
         links: Links,
         metrics: MethodMetrics,
@@ -39,7 +41,6 @@ class Calling:
         call_timeout_s: float,
     ) -> None:
         self._app = app
-        self._addresses = addresses
         self._instances = instances
         self._links = links
         self._metrics = metrics
@@ -51,18 +52,19 @@ class Calling:
         """Return `caller`'s handle to component `callee`: a local one where it is hosted here, else a remote one."""
         spec = self._app.components[callee]
         if callee not in self._instances:
-            return self._remote(caller, spec, self._addresses[callee])
+            return self._remote(caller, spec, lambda table: table.members.get(callee, ()))
         stats = {m.name: self._metrics.stats(caller.component, callee, m.name, remote=False) for m in spec.methods}
         tracing = LocalTracing(caller, callee_identity, self._recorder, self._links.clock)
         traced = _untraced if spec.implementation in INTERNAL else tracing.wrap
         return local_handle(spec, self._instances[callee], stats, traced)
 
-    def control(self, caller: Identity, address: str) -> WeaveletControl:
-        """Return a handle to the control component of the weavelet at `address`."""
-        handle: WeaveletControl = self._remote(caller, CONTROL, (address,))
+    def control(self, caller: Identity, replica: str, address: str) -> WeaveletControl:
+        """Return a handle to the control component of weavelet `replica` at `address`."""
+        member = Member(replica, address)
+        handle: WeaveletControl = self._remote(caller, CONTROL, lambda table: (member,))
         return handle
 
-    def _remote(self, caller: Identity, spec: ComponentSpec, addresses: tuple[str, ...]) -> Any:
+    def _remote(self, caller: Identity, spec: ComponentSpec, members: Members) -> Any:
         methods = {
             method.name: RemoteMethod(
                 self._numbers[spec.name, method.name],
@@ -73,7 +75,8 @@ class Calling:
             for method in spec.methods
         }
         is_traced = spec.implementation not in INTERNAL
-        remote = RemoteComponent(caller, spec, addresses, self._links, self._recorder, self._call_timeout_s, is_traced)
+        replicas = Replicas(spec.name, self._links, members)
+        remote = RemoteComponent(caller, spec, replicas, self._links, self._recorder, self._call_timeout_s, is_traced)
         return remote_handle(spec, methods, remote.call, remote.call_async)
 
 

@@ -14,6 +14,7 @@ import contextlib
 import faulthandler
 import os
 import pickle
+import queue
 import signal
 import sys
 import threading
@@ -23,7 +24,7 @@ from typing import NoReturn
 from weaverlab import bundle
 from weaverlab.component import build_application
 from weaverlab.errors import DeployError
-from weaverlab.runtime.control import StopRequest
+from weaverlab.runtime.control import Orders, StartMain, Stop
 from weaverlab.runtime.events import EventPipe
 from weaverlab.runtime.failures import pack
 from weaverlab.runtime.placement import Bootstrap, read_bootstrap
@@ -43,9 +44,8 @@ def main() -> NoReturn:
     try:
         with open(lifeline, "rb", closefd=False) as stdin:
             bootstrap = read_bootstrap(stdin)
-        stop = StopRequest()
         threading.Thread(target=_watch_lifeline, args=(lifeline, bootstrap), name="lifeline", daemon=True).start()
-        code = _run(bootstrap, stop, events)
+        code = _run(bootstrap, events)
     except BaseException as error:
         events.failed(f"{type(error).__name__}: {error}", traceback.format_exc())
     for stream in (sys.stdout, sys.stderr):
@@ -54,7 +54,7 @@ def main() -> NoReturn:
     os._exit(code)  # threads of the application may still run; everything of ours is closed
 
 
-def _run(bootstrap: Bootstrap, stop: StopRequest, events: EventPipe) -> int:
+def _run(bootstrap: Bootstrap, events: EventPipe) -> int:
     if bootstrap.weaverlab_version != WEAVERLAB_VERSION:
         raise DeployError(
             f"the deployer runs WeaverLab {bootstrap.weaverlab_version}, this weavelet {WEAVERLAB_VERSION}.\n"
@@ -65,13 +65,26 @@ def _run(bootstrap: Bootstrap, stop: StopRequest, events: EventPipe) -> int:
     os.chdir(bootstrap.working_directory)
     bundle.install(bundle.Bundle.from_bytes(bootstrap.bundle))
     app = build_application(pickle.loads(bootstrap.roots))
-    weavelet = Weavelet(app, bootstrap.placement, events.log, stop)
+    orders: Orders = queue.SimpleQueue()
+    weavelet = Weavelet(app, bootstrap.placement, events.log, orders)
     weavelet.start()
     events.ready(os.getpid(), weavelet.listener_addresses())
     if bootstrap.placement.runs_main:
-        threading.Thread(target=_run_main, args=(weavelet, events), name="main", daemon=True).start()
-    weavelet.stop(stop.wait())
+        orders.put(StartMain())
+    weavelet.stop(_obey(orders, weavelet, events))
     return 0
+
+
+def _obey(orders: Orders, weavelet: Weavelet, events: EventPipe) -> float:
+    """Do what the deployer asks for until it asks for a stop (a weavelet's whole life); return the drain time."""
+    main: threading.Thread | None = None
+    while True:
+        order = orders.get()
+        if isinstance(order, Stop):
+            return order.drain_s
+        if main is None:
+            main = threading.Thread(target=_run_main, args=(weavelet, events), name="main", daemon=True)
+            main.start()
 
 
 def _run_main(weavelet: Weavelet, events: EventPipe) -> None:

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-import threading
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from weaverlab.component import Implements, Interface, not_retriable
 from weaverlab.history import Event
 from weaverlab.observe import MethodCounts, MethodMetrics
+from weaverlab.routing import RoutingTable
 from weaverlab.runtime.recorder import Recorder
 
 
-class StopRequest:
-    """Carries the wish to stop from a server thread to the process's main thread."""
+@dataclass(frozen=True)
+class Stop:
+    """Stop in order, giving calls in flight `drain_s` seconds to end."""
 
-    def __init__(self) -> None:
-        self._asked = threading.Event()
-        self._drain_s = 0.0
+    drain_s: float
 
-    def ask(self, drain_s: float) -> None:
-        """Ask for a stop that gives calls in flight `drain_s` seconds to end."""
-        self._drain_s = drain_s
-        self._asked.set()
 
-    def wait(self) -> float:
-        """Wait until a stop is asked for (a weavelet's whole life); return its drain time."""
-        self._asked.wait()
-        return self._drain_s
+@dataclass(frozen=True)
+class StartMain:
+    """Run the body of Main."""
+
+
+Orders: TypeAlias = "queue.SimpleQueue[Stop | StartMain]"  # from a server thread to the process's main thread
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a weavelet says of itself. That it answers at all is the better part of it.
+
+    `load` is the number of calls it executes, this question not counted; `table` the version of its routing table.
+    """
+
+    load: int
+    table: int
 
 
 class WeaveletControl(Interface):
@@ -34,6 +46,18 @@ class WeaveletControl(Interface):
     @not_retriable
     def stop(self, drain_s: float) -> None:
         """Stop in order, giving calls in flight `drain_s` seconds; returns at once."""
+        raise NotImplementedError
+
+    def start_main(self) -> None:
+        """Begin to run the body of Main, unless it has been begun; returns at once."""
+        raise NotImplementedError
+
+    def health(self) -> Health:
+        """Say that the weavelet lives, and what it does."""
+        raise NotImplementedError
+
+    def update_routing(self, table: RoutingTable) -> None:
+        """Route calls by `table` from now on, unless a newer one has come."""
         raise NotImplementedError
 
     def counts(self) -> tuple[MethodCounts, ...]:
@@ -50,10 +74,21 @@ class Control(Implements[WeaveletControl]):
 
     metrics: MethodMetrics
     recorder: Recorder
-    stop_request: StopRequest
+    orders: Orders
+    look: Callable[[], Health]
+    route: Callable[[RoutingTable], None]
 
     def stop(self, drain_s: float) -> None:
-        self.stop_request.ask(drain_s)
+        self.orders.put(Stop(drain_s))
+
+    def start_main(self) -> None:
+        self.orders.put(StartMain())
+
+    def health(self) -> Health:
+        return self.look()
+
+    def update_routing(self, table: RoutingTable) -> None:
+        self.route(table)
 
     def counts(self) -> tuple[MethodCounts, ...]:
         return self.metrics.snapshot()

@@ -80,10 +80,15 @@ class Dispatcher:
         self._methods = methods
         self._clock = clock
         self._recorder = recorder
+        self.load = 0  # calls in flight; changed in single steps of the interpreter, so without a lock
 
     def call(self, call: Call) -> Reply:
         """Execute a sync method on the connection's thread, in a context of its own."""
-        return contextvars.Context().run(self._call, call)
+        self.load += 1
+        try:
+            return contextvars.Context().run(self._call, call)
+        finally:
+            self.load -= 1
 
     def _call(self, call: Call) -> Reply:
         arrived = _NO_LINEAGE
@@ -100,6 +105,7 @@ class Dispatcher:
     async def call_async(self, call: Call) -> Reply:
         """Execute an async method; the server gives every call a task, hence a context, of its own."""
         arrived = _NO_LINEAGE
+        self.load += 1
         try:
             method = self._method(call)
             _forget_surroundings()
@@ -112,6 +118,8 @@ class Dispatcher:
             raise
         except BaseException as error:
             return self._failed(call, arrived, error)
+        finally:
+            self.load -= 1
 
     def failure(self, call: Call, error: BaseException) -> object:
         """Return what stands for `error` when the transport could not send a reply, or a call ended with none."""

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from weaverlab.config import Config
 from weaverlab.errors import ProtocolError
+from weaverlab.routing import RoutingTable
 
 BOOTSTRAP_BYTES_MAX = 1 << 30  # a notebook may ship large constants; beyond this it is certainly a mistake
 _LENGTH = struct.Struct(">Q")
@@ -22,8 +23,9 @@ _LENGTH = struct.Struct(">Q")
 class Placement:
     """Where one weavelet stands in its deployment.
 
-    `addresses` maps each component to the addresses of all its replicas, this weavelet's own included.
-    `address` is empty in a deployment of one process, where nobody calls from outside.
+    `routing` is what is known when it starts; later tables come through its control component. `address` is empty in a
+    deployment of one process, where nobody calls from outside. With `runs_main` the body of Main begins as soon as the
+    weavelet is ready, else when its deployer says so.
     """
 
     deployment_id: str
@@ -31,7 +33,7 @@ class Placement:
     replica: str
     hosted: tuple[str, ...]
     address: str
-    addresses: dict[str, tuple[str, ...]]
+    routing: RoutingTable
     regions: dict[str, str]
     listeners: dict[str, str]
     config: Config

@@ -5,29 +5,33 @@ When a call may be repeated:
     what happened                      retriable method    @not_retriable method
     ---------------------------------  ------------------  ---------------------
     it never left (Unreachable)        repeat              repeat
-    the link broke on it (CallLost)    repeat              raise, maybe_executed
+    the link broke on it (CallLost)    repeat, LOSSES_MAX  raise, maybe_executed
     its time ran out                   raise               raise
 
-Repeats go to the next replica and stop at the deadline, which every call has. Not in here: sockets.
+Repeats go to another replica where there is one, and stop at the deadline, which every call has. Not in here: sockets.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from weaverlab.antipode import Lineage
 from weaverlab.antipode import context as lineage_context
-from weaverlab.clock import Clock, Rng
 from weaverlab.component import ComponentSpec
 from weaverlab.errors import CallLost, RemoteCallError, StoppedError, Unreachable, WeaverError
 from weaverlab.history import Invoked, Returned
 from weaverlab.observe import MethodStats
-from weaverlab.routing import Backoff, RoundRobin
+from weaverlab.routing import Backoff
 from weaverlab.runtime import context, failures
+from weaverlab.runtime.links import Links, Peer
 from weaverlab.runtime.recorder import Recorder
-from weaverlab.transport import AsyncChannel, ReceivedReply, SyncPool
+from weaverlab.runtime.replicas import Replicas
+from weaverlab.transport import ReceivedReply
+
+LOSSES_MAX = 3  # a call that was lost so often may be what ends its callees; it is not tried on the rest of them
 
 
 @dataclass(frozen=True)
@@ -47,45 +51,17 @@ class RemoteMethod:
     name: str
     retriable: bool
     stats: MethodStats
+    slot: Callable[[tuple[object, ...]], int] | None = None  # of a call with these arguments, where it is routed
 
 
-class Links:
-    """The connections of one process to other weavelets, shared by all of its handles."""
+class _Trouble:
+    """What has gone wrong so far with one call; made when something first does."""
 
-    def __init__(self, secret: bytes, clock: Clock, rng: Rng) -> None:
-        self.clock = clock
-        self.rng = rng
-        self.closed_because = ""
-        self._secret = secret
-        self._pools: dict[str, SyncPool] = {}
-        self._channels: dict[tuple[asyncio.AbstractEventLoop, str], AsyncChannel] = {}
+    __slots__ = ("attempts", "losses")
 
-    def pool(self, address: str) -> SyncPool:
-        """Return the blocking connections to `address`; they are opened when first used."""
-        if address not in self._pools:
-            self._pools.setdefault(address, SyncPool(address, self._secret))
-        return self._pools[address]
-
-    def channel(self, address: str) -> AsyncChannel:
-        """Return the running loop's connection to `address`; it is opened when first used."""
-        key = (asyncio.get_running_loop(), address)
-        if key not in self._channels:
-            for ended in [other for other in list(self._channels) if other[0].is_closed()]:
-                if channel := self._channels.pop(ended, None):  # another loop's thread may be cleaning up as well
-                    channel.close()
-            self._channels[key] = AsyncChannel(address, self._secret)
-        return self._channels[key]
-
-    def close(self, because: str) -> None:
-        """Close every connection; handles raise `StoppedError` with this reason from now on."""
-        self.closed_because = self.closed_because or because
-        for pool in list(self._pools.values()):  # other threads may still be calling, and adding to these
-            pool.close()
-        for (loop, _), channel in list(self._channels.items()):
-            try:
-                loop.call_soon_threadsafe(channel.close)
-            except RuntimeError:  # the loop has been closed, as it is after every `asyncio.run`
-                channel.close()
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.losses = 0
 
 
 class RemoteComponent:
@@ -95,7 +71,7 @@ class RemoteComponent:
         self,
         caller: Identity,
         spec: ComponentSpec,
-        addresses: tuple[str, ...],
+        replicas: Replicas,
         links: Links,
         recorder: Recorder,
         call_timeout_s: float,
@@ -104,14 +80,12 @@ class RemoteComponent:
         """`is_traced` is false for what WeaverLab itself calls: it is no part of a request's story."""
         self._caller = caller
         self._name = spec.name
-        self._addresses = addresses
-        self._pools = tuple(links.pool(address) for address in addresses)
+        self._replicas = replicas
         self._links = links
         self._clock = links.clock
         self._recorder = recorder
         self._call_timeout_s = call_timeout_s
         self._is_traced = is_traced
-        self._balancer = RoundRobin(int(links.rng.random() * len(addresses)))
         self._backoff = Backoff()
 
     def call(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
@@ -119,15 +93,21 @@ class RemoteComponent:
         started_s, timeout_s = self._begin()
         span = self._invoked(method) if self._is_traced and context.trace.get() else ""
         lineage = lineage_context.current().pack()
-        call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get())
-        attempts = 1
+        call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get(), method.retriable)
+        slot = None if method.slot is None else method.slot(args)
+        trouble: _Trouble | None = None
         while True:
+            peer = self._replicas.choose(slot)
+            peer.in_flight += 1
             try:
-                reply = self._next_pool().call(*call)
+                reply = peer.pool.call(*call)
                 break
             except (RemoteCallError, StoppedError) as error:
-                self._clock.sleep(self._pause_s(error, method, attempts, started_s + timeout_s))
-            attempts += 1
+                trouble = trouble or _Trouble()
+                pause_s = self._pause_s(error, method, peer, trouble, started_s + timeout_s, span)
+            finally:
+                peer.in_flight -= 1
+            self._clock.sleep(pause_s)
             call = (method.number, args, started_s + timeout_s - self._clock.now_s(), *call[3:])
         return self._end(method, reply, started_s, span)
 
@@ -136,23 +116,23 @@ class RemoteComponent:
         started_s, timeout_s = self._begin()
         span = self._invoked(method) if self._is_traced and context.trace.get() else ""
         lineage = lineage_context.current().pack()
-        call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get())
-        attempts = 1
+        call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get(), method.retriable)
+        slot = None if method.slot is None else method.slot(args)
+        trouble: _Trouble | None = None
         while True:
+            peer = self._replicas.choose(slot)
+            peer.in_flight += 1
             try:
-                reply = await self._next_channel().call(*call)
+                reply = await self._links.channel(peer.address).call(*call)
                 break
             except (RemoteCallError, StoppedError) as error:
-                await asyncio.sleep(self._pause_s(error, method, attempts, started_s + timeout_s))
-            attempts += 1
+                trouble = trouble or _Trouble()
+                pause_s = self._pause_s(error, method, peer, trouble, started_s + timeout_s, span)
+            finally:
+                peer.in_flight -= 1
+            await asyncio.sleep(pause_s)
             call = (method.number, args, started_s + timeout_s - self._clock.now_s(), *call[3:])
         return self._end(method, reply, started_s, span)
-
-    def _next_pool(self) -> SyncPool:
-        return self._pools[self._balancer.pick(len(self._pools))]
-
-    def _next_channel(self) -> AsyncChannel:
-        return self._links.channel(self._addresses[self._balancer.pick(len(self._addresses))])
 
     def _begin(self) -> tuple[float, float]:
         """Return the time now, and how long the call may take."""
@@ -166,19 +146,38 @@ class RemoteComponent:
         because = self._links.closed_because
         return StoppedError(f"cannot call {self._name}: {because}\nDeploy again and take a new handle.")
 
-    def _pause_s(self, error: WeaverError, method: RemoteMethod, attempts: int, ends_s: float) -> float:
-        """Return how long to wait before the call is repeated; raise `error` if it must not be."""
-        pause_s = self._backoff.pause_s(attempts, self._links.rng)
-        may_repeat = isinstance(error, Unreachable) or (isinstance(error, CallLost) and method.retriable)
+    def _pause_s(
+        self, error: WeaverError, method: RemoteMethod, peer: Peer, trouble: _Trouble, ends_s: float, span: str
+    ) -> float:
+        """Return how long to wait before the call is repeated; raise what its caller is to see if it must not be."""
+        trouble.attempts += 1
+        trouble.losses += isinstance(error, CallLost)
+        if isinstance(error, (Unreachable, CallLost)):
+            self._links.suspect(peer.address)
+        pause_s = self._backoff.pause_s(trouble.attempts, self._links.rng)
+        may_repeat = isinstance(error, Unreachable) or (
+            isinstance(error, CallLost) and method.retriable and trouble.losses < LOSSES_MAX
+        )
         is_stopped = isinstance(error, StoppedError) or (may_repeat and bool(self._links.closed_because))
         if may_repeat and not is_stopped and self._clock.now_s() + pause_s < ends_s:
             method.stats.retries += 1
             return pause_s
         method.stats.calls += 1
         method.stats.errors += 1
-        if isinstance(error, RemoteCallError):
-            error.attempts = attempts
-        raise self._stopped() if is_stopped else error
+        if span:
+            self._returned(span, type(error).__name__)
+        if is_stopped or not isinstance(error, RemoteCallError):
+            raise self._stopped()
+        raise self._explained(error, method, peer, trouble) from error
+
+    def _explained(
+        self, error: RemoteCallError, method: RemoteMethod, peer: Peer, trouble: _Trouble
+    ) -> RemoteCallError:
+        """Return `error` in the caller's words: which method, at which replica, what all attempts may have done."""
+        reason = str(error.args[0]).removeprefix(f"{peer.address}: ")
+        message = f"{self._name}.{method.name} at {peer.replica}: {reason}"
+        may = error.maybe_executed or trouble.losses > 0
+        return type(error)(message, maybe_executed=may, attempts=trouble.attempts)
 
     def _end(self, method: RemoteMethod, reply: ReceivedReply, started_s: float, span: str) -> Any:
         """Join the callee's lineage, count the call, and return its value or raise its exception."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import inspect
 import os
+import queue
 from collections.abc import Callable
 from typing import Any
 
@@ -17,15 +18,17 @@ from weaverlab.component import Application, ComponentSpec, Listener, fill
 from weaverlab.config import section
 from weaverlab.history import Event
 from weaverlab.observe import MethodCounts, MethodMetrics
+from weaverlab.routing import RoutingTable
 from weaverlab.runtime import context, listeners
 from weaverlab.runtime.calling import CONTROL, Calling, method_table
-from weaverlab.runtime.control import Control, StopRequest, WeaveletControl
+from weaverlab.runtime.control import Control, Health, Orders, WeaveletControl
 from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
 from weaverlab.runtime.handles import keywords_of
+from weaverlab.runtime.links import Links
 from weaverlab.runtime.logs import LogSink, component_logger
 from weaverlab.runtime.placement import Placement
 from weaverlab.runtime.recorder import Recorder
-from weaverlab.runtime.remote import Identity, Links
+from weaverlab.runtime.remote import Identity
 from weaverlab.stores import Antipode, EmbeddedStores, Host, open_datastores
 from weaverlab.transport import LoopThread, Server
 from weaverlab.types import WeaverInfo
@@ -41,7 +44,7 @@ class Weavelet:
         app: Application,
         placement: Placement,
         log: LogSink,
-        stop_request: StopRequest | None = None,
+        orders: Orders | None = None,
         clock: Clock = SystemClock,
         rng: Rng | None = None,
     ) -> None:
@@ -49,9 +52,9 @@ class Weavelet:
         self._app = app
         self._placement = placement
         self._log = log
-        self._stop_request = stop_request or StopRequest()
+        self._orders = orders or queue.SimpleQueue()
         self._clock = clock
-        self._links = Links(placement.secret, clock, rng or system_rng())
+        self._links = Links(placement.secret, clock, rng or system_rng(), placement.routing)
         self._metrics = MethodMetrics()
         self._recorder = Recorder()
         self._instances: dict[str, Any] = {}
@@ -59,9 +62,7 @@ class Weavelet:
         self._loop: LoopThread | None = None
         self._server: Server | None = None
         timeout_s = placement.config.weaverlab.call_timeout_s
-        self._calling = Calling(
-            app, placement.addresses, self._instances, self._links, self._metrics, self._recorder, timeout_s
-        )
+        self._calling = Calling(app, self._instances, self._links, self._metrics, self._recorder, timeout_s)
 
     def start(self) -> None:
         """Serve at once, then make every hosted component in dependency order and run its `init`.
@@ -107,9 +108,13 @@ class Weavelet:
         """Return a handle to component `callee`, on behalf of `caller`."""
         return self._calling.handle(caller, callee, self._identity(callee))
 
-    def control(self, caller: Identity, address: str) -> WeaveletControl:
+    def control(self, caller: Identity, replica: str, address: str) -> WeaveletControl:
         """Return a handle to the control component of another weavelet."""
-        return self._calling.control(caller, address)
+        return self._calling.control(caller, replica, address)
+
+    def update_routing(self, table: RoutingTable) -> None:
+        """Route calls by `table` from now on, unless a newer one has come."""
+        self._links.update(table)
 
     def listener_addresses(self) -> dict[str, str]:
         """Return where the listeners of hosted components are bound, by listener name."""
@@ -133,9 +138,11 @@ class Weavelet:
 
     def _serve(self, methods: list[HostedMethod | None]) -> None:
         control = Control()
-        control.metrics, control.recorder, control.stop_request = self._metrics, self._recorder, self._stop_request
-        self._let_calls_in(CONTROL.name, control, methods)
         dispatcher = Dispatcher(methods, self._clock, self._recorder)
+        control.metrics, control.recorder, control.orders = self._metrics, self._recorder, self._orders
+        control.look = lambda: Health(dispatcher.load - 1, self._links.table.version)
+        control.route = self.update_routing
+        self._let_calls_in(CONTROL.name, control, methods)
         self._server = Server(
             self._placement.address, self._placement.secret, dispatcher, self._rejected, loop=self._own_loop().loop
         )

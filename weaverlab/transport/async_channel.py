@@ -62,9 +62,11 @@ class AsyncChannel:
         trace: bytes = b"",
         lineage: bytes = b"",
         metadata: bytes = b"",
+        may_give_up: bool = False,
     ) -> ReceivedReply:
         """Send one call and await its reply. Cancelling the awaiting task cancels the callee.
 
+        With `may_give_up` the call is lost when `give_up` is called: another peer can be asked.
         Arrays and large `bytes` are sent from where they are: do not change them before the reply is here.
         Raises what `SyncPool.call` does, and asyncio.CancelledError.
         """
@@ -78,7 +80,7 @@ class AsyncChannel:
         call_id = link.last_call_id = link.last_call_id + 1
         head, rest = encode_call(call_id, method, timeout_s, trace, lineage, metadata, value, self._max_frame_bytes)
         answer = Answer(loop)
-        link.begin(call_id, answer, ends_s, head, rest)
+        link.begin(call_id, answer, ends_s, head, rest, may_give_up)
         try:
             reply: ReceivedReply = await answer
         except asyncio.CancelledError:
@@ -97,6 +99,16 @@ class AsyncChannel:
             self._connecting.cancel()
         if self._link is not None:
             self._link.lose("this channel was closed")
+
+    def give_up(self) -> None:
+        """Let the calls in flight that may be given up be lost. On the loop's thread."""
+        if self._link is not None:
+            self._link.give_up()
+
+    def close_when_idle(self) -> None:
+        """Close the connection when no call is in flight on it, now or later. On the loop's thread."""
+        if self._link is not None:
+            self._link.close_when_idle()
 
     async def _wait_ready(self, ends_s: float) -> _Link:
         """Return a link that takes calls. Raises DeadlineExceeded when there is none in time."""
@@ -169,8 +181,9 @@ class _Link(Stream):
     ) -> None:
         super().__init__(loop, sock, Role.CLIENT, max_frame_bytes)
         self.last_call_id = 0
-        # call id -> answer, deadline, and the count of bytes at which its frame has left
-        self.calls: dict[int, tuple[Answer, float, int]] = {}
+        # call id -> answer, deadline, the count of bytes at which its frame has left, and whether it may be given up
+        self.calls: dict[int, tuple[Answer, float, int, bool]] = {}
+        self._is_ending = False
         self._address = address
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = math.inf
@@ -183,12 +196,13 @@ class _Link(Stream):
         ends_s: float,
         head: bytes,
         rest: Sequence[Buffer],
+        may_give_up: bool,
     ) -> None:
         """Enter a call and send it: at once when it is the only one, else with the others of this turn."""
         calls = self.calls
         is_alone = not calls
         length = frame_bytes(head, rest)
-        calls[call_id] = (answer, ends_s, self.bytes_written + length)
+        calls[call_id] = (answer, ends_s, self.bytes_written + length, may_give_up)
         if ends_s < self._timer_s:
             self._set_timer(ends_s)
         self.write(head, rest, length, is_alone)
@@ -199,6 +213,20 @@ class _Link(Stream):
             notice = encode_notice(Kind.CANCEL, call_id)
             self.write(notice, (), len(notice), False)
             self._close_if_drained()
+
+    def give_up(self) -> None:
+        """Lose the calls that may be given up."""
+        for call_id in [call_id for call_id, (_, _, _, may_give_up) in self.calls.items() if may_give_up]:
+            answer = self.calls[call_id][0]
+            if not answer.is_done:
+                reason = "it does not answer, and another replica does"
+                answer.fail(CallLost(f"{self._address}: {reason}", maybe_executed=True))
+            self.cancel(call_id)
+
+    def close_when_idle(self) -> None:
+        """Close when the calls in flight are answered."""
+        self._is_ending = True
+        self._close_if_drained()
 
     async def wait_drained(self) -> None:
         """Wait until the peer has taken what was queued, or is gone."""
@@ -216,7 +244,7 @@ class _Link(Stream):
                     call[0].deliver(message)
             else:
                 self._refuse_after(message.call_id)
-        if self.connection.state is not State.READY:
+        if self._is_ending or self.connection.state is not State.READY:
             self._close_if_drained()
 
     def on_drained(self) -> None:
@@ -242,7 +270,7 @@ class _Link(Stream):
                 self._fail(call_id, Unreachable(f"{self._address}: the peer is stopping"))
 
     def _close_if_drained(self) -> None:
-        if not self.calls and self.connection.state is State.DRAINING:
+        if not self.calls and (self._is_ending or self.connection.state is State.DRAINING):
             self.lose("the peer is stopping")
 
     def _fail(self, call_id: int, error: Exception) -> None:
@@ -258,11 +286,11 @@ class _Link(Stream):
 
     def _on_timer(self) -> None:
         now_s = self._loop.time()
-        late = [call_id for call_id, (_, ends_s, _) in self.calls.items() if ends_s <= now_s]
+        late = [call_id for call_id, (_, ends_s, _, _) in self.calls.items() if ends_s <= now_s]
         for call_id in late:
             was_sent = self.calls[call_id][2] <= self.bytes_sent
             answer = self.calls[call_id][0]
             if not answer.is_done:
                 answer.fail(DeadlineExceeded(f"{self._address}: no answer in time", maybe_executed=was_sent))
             self.cancel(call_id)
-        self._set_timer(min((ends_s for _, ends_s, _ in self.calls.values()), default=math.inf))
+        self._set_timer(min((ends_s for _, ends_s, _, _ in self.calls.values()), default=math.inf))

@@ -61,6 +61,7 @@ class SyncPool:
         self._idle: list[_Link] = []  # last in, first out: the one whose memory is warm. append and pop are atomic
         self._call_ids = itertools.count(1)
         self._is_closed = False
+        self.is_given_up = False  # set from outside: calls that say so wait no longer for this peer
         _pools.add(self)
 
     def __repr__(self) -> str:
@@ -74,8 +75,11 @@ class SyncPool:
         trace: bytes = b"",
         lineage: bytes = b"",
         metadata: bytes = b"",
+        may_give_up: bool = False,
     ) -> ReceivedReply:
         """Send one call and wait for its reply, whose `value` is unpickled when it is read.
+
+        With `may_give_up` the call is lost soon after `is_given_up` has been set: another peer can be asked.
 
         Raises:
             CannotTravel: `args` cannot be pickled or are too large. Nothing was sent.
@@ -93,13 +97,13 @@ class SyncPool:
         try:
             link = self._idle.pop()
         except IndexError:
-            return self._call_on_new_link(call_id, pieces, timeout_s)
+            return self._call_on_new_link(call_id, pieces, timeout_s, may_give_up)
         try:
-            reply = link.exchange(call_id, pieces, timeout_s)
+            reply = link.exchange(call_id, pieces, timeout_s, may_give_up)
         except NotTaken:
             link.close()
-            self._close_idle()  # they are as old as this one, or older
-            return self._call_on_new_link(call_id, pieces, timeout_s)
+            self.close_idle()  # they are as old as this one, or older
+            return self._call_on_new_link(call_id, pieces, timeout_s, may_give_up)
         except BaseException:  # KeyboardInterrupt too: the reply may still come, and must not meet the next call
             link.close()
             raise
@@ -109,15 +113,23 @@ class SyncPool:
     def close(self) -> None:
         """Close all connections; calls in flight end, later ones raise StoppedError."""
         self._is_closed = True
-        self._close_idle()
+        self.close_idle()
 
-    def _call_on_new_link(self, call_id: int, pieces: Pieces, timeout_s: float) -> ReceivedReply:
+    def close_idle(self) -> None:
+        """Close the connections that no call uses."""
+        while self._idle:
+            try:
+                self._idle.pop().close()
+            except IndexError:  # another thread took the last one
+                return
+
+    def _call_on_new_link(self, call_id: int, pieces: Pieces, timeout_s: float, may_give_up: bool) -> ReceivedReply:
         if self._is_closed:
             raise StoppedError(f"{self.address}: this pool of connections is closed.")
         started_s = SystemClock.now_s()
-        link = _Link(connect(self.address, self._secret, Mode.SYNC, timeout_s), self.address, self._max_frame_bytes)
+        link = _Link(connect(self.address, self._secret, Mode.SYNC, timeout_s), self, self._max_frame_bytes)
         try:
-            reply = link.exchange(call_id, pieces, timeout_s - (SystemClock.now_s() - started_s))
+            reply = link.exchange(call_id, pieces, timeout_s - (SystemClock.now_s() - started_s), may_give_up)
         except NotTaken as error:
             link.close()
             raise Unreachable(f"{self.address}: {error}") from error
@@ -133,29 +145,23 @@ class SyncPool:
             return
         self._idle.append(link)
         if self._is_closed:  # asked after the append, so that no close() can miss this connection
-            self._close_idle()
-
-    def _close_idle(self) -> None:
-        while self._idle:
-            try:
-                self._idle.pop().close()
-            except IndexError:  # another thread took the last one
-                return
+            self.close_idle()
 
 
 class _Link:
     """One connection, used by one call at a time."""
 
-    __slots__ = ("_address", "_reader", "_scratch", "_sock", "_timeout_s")
+    __slots__ = ("_address", "_pool", "_reader", "_scratch", "_sock", "_timeout_s")
 
-    def __init__(self, sock: socket.socket, address: str, max_frame_bytes: int) -> None:
+    def __init__(self, sock: socket.socket, pool: SyncPool, max_frame_bytes: int) -> None:
         self._sock = sock
-        self._address = address
+        self._pool = pool
+        self._address = pool.address
         self._reader = FrameReader(max_frame_bytes)
         self._scratch = self._reader.get_buffer()
         self._timeout_s = 0.0  # as set in the kernel
 
-    def exchange(self, call_id: int, pieces: Pieces, timeout_s: float) -> ReceivedReply:
+    def exchange(self, call_id: int, pieces: Pieces, timeout_s: float, may_give_up: bool) -> ReceivedReply:
         """Send, wait, return the reply. After any exception the connection is of no more use."""
         if not timeout_s <= self._timeout_s <= timeout_s * TIMEOUT_SLACK:
             self._set_timeout(timeout_s)
@@ -175,7 +181,7 @@ class _Link:
             except BlockingIOError:  # the first sleep is over
                 messages, left_s = [], timeout_s - min(self._timeout_s, ATTENTION_S)
             if not messages:
-                messages = self._receive_rest(left_s)
+                messages = self._receive_rest(left_s, may_give_up)
         except BlockingIOError:
             raise DeadlineExceeded(f"{self._address}: no answer within {timeout_s:g} s", maybe_executed=True) from None
         except (OSError, EOFError, ProtocolError) as error:
@@ -196,10 +202,12 @@ class _Link:
         set_kernel_timeout(self._sock, socket.SO_RCVTIMEO, min(self._timeout_s, ATTENTION_S))
         set_kernel_timeout(self._sock, socket.SO_SNDTIMEO, self._timeout_s)
 
-    def _receive_rest(self, timeout_s: float) -> list[Message]:
+    def _receive_rest(self, timeout_s: float, may_give_up: bool) -> list[Message]:
         """Receive until a frame is complete; for those that do not come at once, or not with one `recv`."""
         ends_s = SystemClock.now_s() + timeout_s
         while (left_s := ends_s - SystemClock.now_s()) > 0:
+            if may_give_up and self._pool.is_given_up:
+                raise EOFError("it does not answer, and another replica does")
             if left_s < ATTENTION_S:
                 set_kernel_timeout(self._sock, socket.SO_RCVTIMEO, left_s)
                 self._timeout_s = 0.0  # so that the next call sets its own
@@ -226,7 +234,7 @@ _pools: weakref.WeakSet[SyncPool] = weakref.WeakSet()
 def _forget_connections() -> None:
     """Let a forked child open connections of its own: two processes on one would mix their calls."""
     for pool in _pools:
-        pool._close_idle()  # closes the child's descriptors only; the parent's connections live on
+        pool.close_idle()  # closes the child's descriptors only; the parent's connections live on
 
 
 os.register_at_fork(after_in_child=_forget_connections)
