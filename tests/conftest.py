@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 
 import hypothesis
@@ -11,6 +15,9 @@ import pytest
 from tests.processes import mark_session, no_process_stays
 
 mark_session()
+# What tests deploy is registered in a place of its own: neither seen by this user's command line, nor cleaned up by it.
+os.environ["WEAVERLAB_STATE"] = tempfile.mkdtemp(prefix="weaverlab-tests-")
+atexit.register(shutil.rmtree, os.environ["WEAVERLAB_STATE"], ignore_errors=True)
 # A suite that runs in the background may have inherited "ignore Ctrl-C"; what tests interrupt must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
