@@ -111,7 +111,7 @@ def test_a_listener_tells_where_it_listens(name, addr):
 def test_clients_of_a_listener_are_sent_to_its_proxy():
     listener = Listener("web", socket=BoundSocket(("127.0.0.1", 80)), proxy_addr="127.0.0.1:8080")
 
-    assert (listener.addr, listener.proxy_addr) == ("127.0.0.1:80", "127.0.0.1:8080")
+    assert (listener.addr, listener.proxy_addr, str(listener)) == ("127.0.0.1:80", "127.0.0.1:8080", "127.0.0.1:8080")
 
 
 def test_a_listener_that_is_not_bound_says_when_it_will_be():

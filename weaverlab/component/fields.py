@@ -40,7 +40,18 @@ class Listener:
     """A network listener with a name: `web: Listener`, or `web = Listener(name="hello")` for another name.
 
     As a field it is a declaration; inside a running component the same field holds the bound listener. Its address
-    comes from `[single.listeners]` or `[multi.listeners]` of weaver.toml, or is a free port of localhost.
+    comes from `[listeners]`, `[single.listeners]` or `[multi.listeners]` of weaver.toml, or is a free port of this
+    machine. Between processes that is the address of a proxy before all replicas, each of which listens at a port of
+    its own: clients connect to `str(listener)`. Any server takes the socket:
+
+        server = ThreadingHTTPServer(("", 0), Handler, bind_and_activate=False)  # http.server, and the next line:
+        server.socket.close(); server.socket = self.web.socket
+        waitress.serve(wsgi_app, sockets=[self.web.socket])
+        werkzeug.serving.make_server("", 0, wsgi_app, fd=self.web.socket.fileno())  # what Flask runs on
+        uvicorn.Server(uvicorn.Config(asgi_app)).run(sockets=[self.web.socket])
+        websockets.sync.server.serve(handler, sock=self.web.socket)
+        asyncio.start_server(handler, sock=self.web.socket)
+        connection, peer = self.web.socket.accept()
     """
 
     __weaver_field__: ClassVar[str] = "listener"
@@ -76,7 +87,7 @@ class Listener:
         return self._proxy_addr or self.addr
 
     def __str__(self) -> str:
-        return self.addr
+        return self.proxy_addr
 
     def __repr__(self) -> str:
-        return f"<Listener {self.name!r} {'not bound' if self._socket is None else self.addr}>"
+        return f"<Listener {self.name!r} {'not bound' if self._socket is None else self.proxy_addr}>"
