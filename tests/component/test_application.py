@@ -165,6 +165,53 @@ def test_a_root_decides_which_implementation_a_ref_means():
     assert Small  # defined, but not deployed
 
 
+class Vault(Interface): ...
+
+
+class SmallVault(Implements[Vault]): ...
+
+
+class LargeVault(Implements[Vault]): ...
+
+
+class VaultReader(Component):
+    vault: Ref[Vault]
+
+
+class SmallVaultReader(Component):
+    vault: Ref[SmallVault]
+
+
+@pytest.mark.parametrize("key", ["Vault", f"{__name__}.Vault"])
+def test_an_implementation_is_chosen_by_name(key):
+    application = build_application([VaultReader], {key: "LargeVault"})
+
+    assert application.edges() == (("VaultReader", "LargeVault"),)
+
+
+def test_a_root_is_nearer_than_a_choice_by_name():
+    assert build_application([VaultReader, SmallVault], {"Vault": "LargeVault"}).edges() == (
+        ("VaultReader", "SmallVault"),
+    )
+    assert build_application([VaultReader, SmallVault, LargeVault], {"Vault": "LargeVault"}).edges() == (
+        ("VaultReader", "LargeVault"),
+    )
+
+
+def test_two_implementations_live_in_one_application_and_the_interface_means_what_its_refs_mean():
+    application = build_application([VaultReader, SmallVaultReader, LargeVault])
+
+    assert application.edges() == (("SmallVaultReader", "SmallVault"), ("VaultReader", "LargeVault"))
+    assert application.resolve(Vault).name == application.resolve("Vault").name == "LargeVault"
+
+
+def test_an_application_built_again_from_all_its_components_makes_the_same_choices():
+    application = build_application([VaultReader, SmallVaultReader, LargeVault])
+    everything = [spec.implementation for spec in application.components.values()]
+
+    assert build_application(everything, application.chosen).edges() == application.edges()
+
+
 def test_an_implementation_of_a_derived_interface_serves_refs_to_the_base_one():
     class Readable(Interface):
         def read(self) -> str: ...

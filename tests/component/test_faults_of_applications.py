@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.component.faults import fault_of, faults_of
 from weaverlab.component import Component, Implements, Interface, Listener, Main, Ref, build_application
+from weaverlab.errors import DeclarationError
 
 
 class Agent:
@@ -136,3 +139,24 @@ def test_a_fault_of_an_interface_is_reported_once_for_all_its_implementations():
     class Two(Implements[Feed]): ...
 
     assert fault_of(One, Two).startswith("Feed.size: is a data attribute")
+
+
+def test_a_choice_must_be_one_of_the_implementations_of_an_interface_that_is_asked_for():
+    class Cache(Interface): ...
+
+    class Small(Implements[Cache]): ...
+
+    class Large(Implements[Cache]): ...
+
+    class Reader(Component):
+        cache: Ref[Cache]
+
+    with pytest.raises(DeclarationError) as caught:
+        build_application([Reader, Small], {"Cache": "Lage", "Cash": "Small"})
+
+    assert Large and caught.value.faults == (
+        "[weaverlab] implementations: Cache = 'Lage', but no component of that name implements Cache. Did you mean "
+        "'Large'? There are: Large, Small.",
+        "[weaverlab] implementations: no ref of this application asks for 'Cash'. Did you mean 'Cache'? Refs ask for: "
+        "Cache.",
+    )

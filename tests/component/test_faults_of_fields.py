@@ -160,8 +160,8 @@ def test_two_implementations_need_a_choice():
         cache: Ref[Cache]
 
     expected = (
-        "Reader.cache: Cache is implemented by Small, Large. Deploy just one of them as a root, "
-        "or name it in the ref: Ref[Small]."
+        "Reader.cache: Cache is implemented by Small, Large. Choose one: deploy just one of them as a root, name it in "
+        'the ref (Ref[Small]), or in weaver.toml, below [weaverlab]: implementations = { Cache = "Small" }.'
     )
     assert fault_of(Reader) == expected
     assert fault_of(Reader, Small, Large) == expected

@@ -137,7 +137,7 @@ def test_what_is_not_toml_is_located_by_line_and_column(text, fault):
         ("antipode.posts = 3", "[antipode.posts]: expected a table (a section), saw int 3."),
         (
             "[weaverlab]\nap = 1",
-            "[weaverlab] ap: unknown key. Did you mean 'app'? Known: app, barriers, call_timeout_s.",
+            "[weaverlab] ap: unknown key. Did you mean 'app'? Known: app, barriers, call_timeout_s, implementations.",
         ),
         ("[weaverlab]\napp = 1", "[weaverlab] app: expected str, saw int 1."),
         ("[weaverlab]\ncall_timeout_s = 0", "[weaverlab] call_timeout_s: expected seconds above 0, saw 0.0."),

@@ -37,9 +37,13 @@ class ComponentSpec:
 
 @dataclass(frozen=True)
 class Application:
-    """Components by name, callees before callers: the order of `init()`, and reversed that of `shutdown()`."""
+    """Components by name, callees before callers: the order of `init()`, and reversed that of `shutdown()`.
+
+    `chosen` maps each interface that a ref asks for (`interface_key`) to the component that such refs mean.
+    """
 
     components: dict[str, ComponentSpec]
+    chosen: dict[str, str] = field(default_factory=dict)
 
     def resolve(self, key: str | type) -> ComponentSpec:
         """Return the component that `key` names: its class, its interface, or the name of either.
@@ -48,6 +52,7 @@ class Application:
             DeclarationError: no component, or more than one, goes by that name; the nearest name is suggested.
         """
         found = self._by_name(key) if isinstance(key, str) else self._by_class(key)
+        found = self._chosen(found) or found
         if len(found) == 1:
             return found[0]
         name = key if isinstance(key, str) else getattr(key, "__name__", repr(key))
@@ -84,3 +89,12 @@ class Application:
             or [spec for spec in specs if registry.is_same(spec.interface, cls)]
             or [spec for spec in specs if extends(spec.interface, cls)]
         )
+
+    def _chosen(self, found: list[ComponentSpec]) -> list[ComponentSpec]:
+        """Return those that refs to their interface mean: what a ref means, its name means too."""
+        return [spec for spec in found if self.chosen.get(interface_key(spec.interface)) == spec.name]
+
+
+def interface_key(interface: type) -> str:
+    """Return the full name of an interface, which tells it from one of the same name in another module."""
+    return f"{interface.__module__}.{interface.__qualname__}"

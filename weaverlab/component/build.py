@@ -7,38 +7,45 @@ Every fault of every class is collected and raised together, before any process 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import isabstract
 from itertools import pairwise
 
 from weaverlab.component import registry
 from weaverlab.component.annotations import is_class
-from weaverlab.component.application import Application, ComponentSpec
+from weaverlab.component.application import Application, ComponentSpec, interface_key
 from weaverlab.component.declaration import Declaration, read
 from weaverlab.component.declare import FRAMEWORK, extends, interface_of, is_component, is_interface
 from weaverlab.errors import DeclarationError, nearest
 
 
-def build_application(roots: Sequence[type]) -> Application:
+def build_application(roots: Sequence[type], chosen: Mapping[str, str] | None = None) -> Application:
     """Return the application of `roots` and everything they reach through refs.
+
+    Where an interface has several implementations, a ref to it means the only one among `roots`, else the one that
+    `chosen` names: interface, by its name or its full name -> component.
 
     Raises:
         DeclarationError: with every fault, each naming the class, the member and what was expected.
     """
-    builder = _Builder(roots)
+    builder = _Builder(roots, chosen or {})
     builder.read_roots(roots)
     builder.check_names()
+    builder.check_choices()
     ordered = builder.callees_first()
     if builder.faults:
         raise DeclarationError(builder.faults)
-    return Application({found.name: builder.spec(found) for found in ordered})
+    return Application({found.name: builder.spec(found) for found in ordered}, builder.meant)
 
 
 class _Builder:
     """Declarations found so far, in the order they were found, and the faults in them."""
 
-    def __init__(self, roots: Sequence[object]) -> None:
+    def __init__(self, roots: Sequence[object], chosen: Mapping[str, str]) -> None:
         self.roots = [root for root in roots if is_component(root)]
+        self.chosen = chosen
+        self.asked: dict[str, type] = {}  # interfaces that refs ask for, by each key that may choose for them
+        self.meant: dict[str, str] = {}
         self.found: dict[type, Declaration] = {}
         self.callees: dict[type, dict[str, type]] = {}
         self.faults: list[str] = []
@@ -73,6 +80,23 @@ class _Builder:
         mains = [declaration.name for declaration in self.found.values() if declaration.is_main]
         if len(mains) > 1:
             self.faults.append(f"An application has one Main, but these are: {', '.join(mains)}. Deploy one of them.")
+
+    def check_choices(self) -> None:
+        """Each choice is between implementations of an interface that some ref asks for."""
+        for key, name in self.chosen.items():
+            if key not in self.asked:
+                short = sorted({interface.__name__ for interface in self.asked.values()})
+                self.faults.append(
+                    f"[weaverlab] implementations: no ref of this application asks for {key!r}.{nearest(key, short)} "
+                    f"Refs ask for: {', '.join(short) or 'no interface'}."
+                )
+                continue
+            names = sorted({cls.__name__ for cls in self._implementations(self.asked[key])})
+            if name not in names:
+                self.faults.append(
+                    f"[weaverlab] implementations: {key} = {name!r}, but no component of that name implements {key}."
+                    f"{nearest(name, names)} There are: {', '.join(names) or 'none'}."
+                )
 
     def callees_first(self) -> list[Declaration]:
         """Return the declarations so that each comes after those it refers to; a cycle is a fault."""
@@ -111,15 +135,27 @@ class _Builder:
             candidates = self._candidates(target)
             if len(candidates) == 1:
                 callees[field] = candidates[0]
+                if is_interface(target):
+                    self.meant[interface_key(target)] = candidates[0].__name__
             else:
                 self.faults.append(_fault_of_ref(f"{declaration.name}.{field}", target, candidates))
         return callees
 
     def _candidates(self, target: type) -> list[type]:
-        """Return the implementations that a ref to `target` may mean: among the roots, else among all there are."""
+        """Return what a ref to `target` may mean: the only one among the roots, else the chosen one, else all."""
         if is_component(target):
             return [root for root in self.roots if registry.is_same(root, target)] or [registry.current(target)]
-        return implementations(target, self.roots) or implementations(target, registry.registered())
+        self.asked |= {interface_key(target): target, target.__name__: target}
+        deployed = implementations(target, self.roots)
+        if len(deployed) == 1:
+            return deployed
+        name = self.chosen.get(interface_key(target)) or self.chosen.get(target.__name__)
+        chosen = [cls for cls in self._implementations(target) if cls.__name__ == name][:1]
+        return chosen or deployed or implementations(target, registry.registered())
+
+    def _implementations(self, interface: type) -> list[type]:
+        """Return the implementations of `interface` among the roots, and then those among all there are."""
+        return [*implementations(interface, self.roots), *implementations(interface, registry.registered())]
 
     def _visit(self, cls: type, path: list[type], done: dict[type, Declaration]) -> None:
         if cls in done:
@@ -164,8 +200,9 @@ def _fault_of_ref(where: str, target: type, candidates: Sequence[type]) -> str:
     doubles = Counter(cls.__name__ for cls in candidates)
     names = [cls.__name__ if doubles[cls.__name__] == 1 else f"{cls.__module__}.{cls.__name__}" for cls in candidates]
     return (
-        f"{where}: {target.__name__} is implemented by {', '.join(names)}. Deploy just one of them as a root, or name "
-        f"it in the ref: Ref[{candidates[0].__name__}]."
+        f"{where}: {target.__name__} is implemented by {', '.join(names)}. Choose one: deploy just one of them as a "
+        f"root, name it in the ref (Ref[{candidates[0].__name__}]), or in weaver.toml, below [weaverlab]: "
+        f'implementations = {{ {target.__name__} = "{candidates[0].__name__}" }}.'
     )
 
 

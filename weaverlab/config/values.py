@@ -29,11 +29,13 @@ class WeaverlabSection:
 
     `app` is a file relative to weaver.toml, `call_timeout_s` the deadline of a call that sets none, `barriers` what
     every barrier does unless a block says otherwise: wait, report what it would have waited for, or nothing.
+    `implementations` says which component refs to an interface mean that has several: `{ Cache = "LRUCache" }`.
     """
 
     app: str = ""
     call_timeout_s: float = 30.0
     barriers: Literal["enforce", "dry_run", "off"] = "enforce"
+    implementations: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

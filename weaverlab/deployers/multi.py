@@ -40,7 +40,7 @@ class Multi:
     def __init__(self, plan: Plan, deployment_id: str, bundle: Bundle, output: Output) -> None:
         self._plan = plan
         self._code = bundle.to_bytes()
-        self._roots = pickle.dumps([spec.implementation for spec in plan.app.components.values()])
+        self._roots = pickle.dumps(([spec.implementation for spec in plan.app.components.values()], plan.app.chosen))
         # As they are now, also for a weavelet that is started again after the notebook has changed them.
         self._working_directory = _working_directory()
         self._environ = dict(os.environ)

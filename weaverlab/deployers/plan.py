@@ -62,7 +62,7 @@ def make_plan(
         DeclarationError: the classes are declared wrongly (all faults).
         ConfigError: the configuration does not fit them (all faults).
     """
-    authored = build_application(roots)
+    authored = build_application(roots, config.weaverlab.implementations)
     app = _with_stores(authored, config)
     faults = _faults_of_config(authored, config)
     counts = _replicas(authored, config.multi.replicas, faults) | _replicas(authored, replicas or {}, faults)
@@ -78,7 +78,7 @@ def _with_stores(authored: Application, config: Config) -> Application:
     specs = authored.components.values()
     if not any(_is_embedded(config, agent) for spec in specs for agent in spec.agents.values()):
         return authored
-    return build_application([EmbeddedStores, *(spec.implementation for spec in specs)])
+    return build_application([EmbeddedStores, *(spec.implementation for spec in specs)], authored.chosen)
 
 
 def _is_embedded(config: Config, agent: str) -> bool:

@@ -64,7 +64,7 @@ def _run(bootstrap: Bootstrap, events: EventPipe) -> int:
     os.environ.update(bootstrap.environ)
     os.chdir(bootstrap.working_directory)
     bundle.install(bundle.Bundle.from_bytes(bootstrap.bundle))
-    app = build_application(pickle.loads(bootstrap.roots))
+    app = build_application(*pickle.loads(bootstrap.roots))
     orders: Orders = queue.SimpleQueue()
     weavelet = Weavelet(app, bootstrap.placement, events.log, orders)
     weavelet.start()

@@ -45,8 +45,8 @@ class Placement:
 class Bootstrap:
     """A placement, the code it needs, and the surroundings it is to run in.
 
-    `roots` are pickled classes that exist once `bundle` is installed; `environ` is that of the deploying
-    process at the time of the deployment, since a fork server's own may be older.
+    `roots` are the pickled arguments of `build_application`, whose classes exist once `bundle` is installed; `environ`
+    is that of the deploying process at the time of the deployment, since a fork server's own may be older.
     """
 
     weaverlab_version: str
