@@ -14,6 +14,10 @@ from weaverlab.types import ReplicaInfo
 Progress: TypeAlias = Callable[[int, int], None]  # takes how many weavelets are ready, and of how many
 
 
+def nobody_watches(ready: int, total: int) -> None:
+    """Take progress and do nothing with it."""
+
+
 class Backend(Protocol):
     """One started application on one kind of deployer."""
 

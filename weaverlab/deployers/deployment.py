@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import threading
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
-from weaverlab.component import ComponentSpec
+from weaverlab.clock import SystemClock
+from weaverlab.component import ComponentSpec, registry
 from weaverlab.config import AntipodeConfig, Lag
 from weaverlab.deployers.asking import ask
-from weaverlab.deployers.backend import Backend
+from weaverlab.deployers.backend import Progress, nobody_watches
+from weaverlab.deployers.configfile import ConfigGiven, load_config
 from weaverlab.deployers.output import Output
-from weaverlab.deployers.plan import Plan
-from weaverlab.errors import StoppedError, WeaverError, nearest
+from weaverlab.deployers.version import Asked, Colocation, ReplicasWanted, Version, start_version
+from weaverlab.errors import DeclarationError, StoppedError, WeaverError, nearest
 from weaverlab.history import Event
 from weaverlab.observe import ComponentInfo, LagLink, ListenerInfo, Snapshot, StoreInfo
 from weaverlab.observe.callgraph import callgraph_drawing
@@ -28,6 +31,7 @@ from weaverlab.types import ReplicaInfo
 
 T = TypeVar("T")
 DRAIN_S = 5.0
+STRAGGLERS_S = 0.25  # for threads that took a method from a handle just before it led to a new version, and then paused
 CLIENT = Identity("client", "client", "")  # whoever calls from outside: a notebook, a script, a test
 
 
@@ -38,13 +42,11 @@ class Deployment:
     component in this process directly, under "single"); `status()` and the pictures show the last state.
     """
 
-    def __init__(self, deployment_id: str, version: str, plan: Plan, backend: Backend, output: Output) -> None:
+    def __init__(self, deployment_id: str, version: Version, output: Output) -> None:
         self.id = deployment_id
-        self.version = version
-        self._plan = plan
-        self._backend = backend
+        self._version = version
         self._output = output
-        self._stopping = threading.RLock()  # held by whoever stops; another thread's stop() waits for it
+        self._changing = threading.RLock()  # held by whoever stops or redeploys; others who want to wait for it
         self._newest_events: tuple[Event, ...] = ()
         self._handles: dict[str, Any] = {}  # one for each component, so that replicas are taken in turn
         self._last: tuple[Snapshot, tuple[Event, ...]] | None = None
@@ -57,22 +59,22 @@ class Deployment:
     def get(self, component: type | str) -> Any:
         """Return the handle to a component, named by its interface, its class, or the name of either."""
         self._require_running()
-        name = self._plan.authored.resolve(component).name
+        name = self._version.plan.authored.resolve(component).name
         if name not in self._handles:
-            self._handles[name] = self._backend.door.handle(CLIENT, name)
+            self._handles[name] = self._version.backend.door.handle(CLIENT, name)
         return self._handles[name]
 
     def replicas(self, component: type | str | None = None) -> list[ReplicaInfo]:
         """Return the weavelets that host `component`, or all of them."""
-        replicas = self._backend.replicas()
+        replicas = self._version.backend.replicas()
         if component is None:
             return list(replicas)
-        name = self._plan.app.resolve(component).name
+        name = self._version.plan.app.resolve(component).name
         return [replica for replica in replicas if name in replica.components]
 
     def listener(self, name: str) -> str:
         """Return the address ("host:port") at which the listener `name` can be reached."""
-        addresses = self._backend.listeners()
+        addresses = self._version.backend.listeners()
         if name not in addresses:
             raise WeaverError(
                 f"no listener {name!r} in this deployment.{nearest(name, addresses)} "
@@ -109,35 +111,92 @@ class Deployment:
 
         Raises what it raised, or `DeployError` when the deployment failed meanwhile.
         """
-        if self._plan.main is None:
+        if self._version.plan.main is None:
             raise WeaverError("this deployment has no Main. Deploy a class derived from weaverlab.Main to run one.")
-        self._backend.run_main()
+        self._version.backend.run_main()
 
     def stop(self, drain_s: float = DRAIN_S) -> None:
         """Stop everything, callers before callees; calls in flight get `drain_s` seconds. Idempotent."""
-        with self._stopping:
+        with self._changing:
             if self._last is not None:
                 return
             try:
                 self._last = self._snapshot(), self._collect_events()  # who looks meanwhile sees it whole
             finally:  # also when Ctrl-C ends the taking of figures
                 try:
-                    self._backend.stop(drain_s)
+                    self._version.backend.stop(drain_s)
                 finally:
                     atexit.unregister(self.stop)
                     if self._last is not None:  # replicas stay as they were: what was stopped in order is not down
                         snapshot, events = self._last
-                        self._last = replace(snapshot, state=self._backend.state), events
+                        self._last = replace(snapshot, state=self._version.backend.state), events
+
+    def redeploy(
+        self,
+        *components: type,
+        config: ConfigGiven = None,
+        replicas: ReplicasWanted | None = None,
+        colocate: Colocation | None = None,
+        progress: Progress | None = None,
+        drain_s: float = DRAIN_S,
+    ) -> None:
+        """Replace the application by a new version of it, while callers go on calling.
+
+        The new version is started beside the old one. When all of it is ready, the handles of this deployment lead to
+        it; then the old one ends the calls it has, within `drain_s`, and is stopped. No component of one version ever
+        calls one of the other. Embedded stores begin empty. What is not given stays as it was deployed before, with the
+        components in their newest definition.
+
+        Take methods from handles when you call them: a method that was kept (`store = handle.store`) stays with its
+        version, and raises StoppedError when that has been stopped.
+
+        Raises:
+            DeclarationError, ConfigError, BundleError, DeployError: as `deploy`. The old version goes on.
+        """
+        with self._changing:
+            self._require_running()
+            old = self._version
+            was = old.asked
+            asked = Asked(
+                components or tuple(registry.current(cls) for cls in was.components),
+                was.deployer,
+                was.config if config is None else load_config(config),
+                was.replicas if replicas is None else replicas,
+                was.colocate if colocate is None else colocate,
+            )
+            new = start_version(asked, self.id, self._output, progress or nobody_watches)
+            try:
+                self._switch_to(new)
+                SystemClock.sleep(STRAGGLERS_S)
+            finally:  # Ctrl-C, too, leaves one of them
+                (old if self._version is new else new).backend.stop(drain_s)
+
+    def _switch_to(self, new: Version) -> None:
+        """Lead all handles to `new`; those to what it does not have any more go down with the old version."""
+        interfaces = {name: spec.interface for name, spec in self._version.plan.authored.components.items()}
+        handles = {}
+        for name, handle in self._handles.items():
+            with contextlib.suppress(DeclarationError):
+                callee = new.plan.authored.resolve(interfaces[name]).name
+                handle._lead_to(new.backend.door.handle(CLIENT, callee))
+                handles[callee] = handle
+        self._handles = handles
+        self._version = new
+
+    @property
+    def version(self) -> str:
+        """The hash of the code that runs, empty where it has not been shipped to other processes."""
+        return self._version.code
 
     @property
     def failure(self) -> BaseException | None:
         """Why the deployment failed; None while it has not."""
-        return self._backend.failure
+        return self._version.backend.failure
 
     @property
     def is_running(self) -> bool:
         """Whether calls can be made."""
-        return self._backend.state == "running"
+        return self._version.backend.state == "running"
 
     def __enter__(self) -> Deployment:
         return self
@@ -152,34 +211,34 @@ class Deployment:
         return self.status()._repr_mimebundle_(include, exclude)
 
     def _require_running(self) -> None:
-        if self._backend.failure is not None:
-            raise StoppedError(f"this deployment has failed: {self._backend.failure}")
+        if self._version.backend.failure is not None:
+            raise StoppedError(f"this deployment has failed: {self._version.backend.failure}")
         if not self.is_running:
-            raise StoppedError(f"deployment {self.id} is {self._backend.state}. Deploy again.")
+            raise StoppedError(f"deployment {self.id} is {self._version.backend.state}. Deploy again.")
 
     def _collect_events(self) -> tuple[Event, ...]:
-        events = list(self._backend.events())
-        if EmbeddedStores.__name__ in self._plan.app.components and self.is_running:
-            events += ask(self._backend.door.handle(CLIENT, EmbeddedStores.__name__).history)
+        events = list(self._version.backend.events())
+        if EmbeddedStores.__name__ in self._version.plan.app.components and self.is_running:
+            events += ask(self._version.backend.door.handle(CLIENT, EmbeddedStores.__name__).history)
         if self.failure is None:  # the processes of a failed deployment are gone, and so is what they recorded
             self._newest_events = tuple(sorted(events, key=lambda event: event.at_s))
         return self._newest_events
 
     def _snapshot(self) -> Snapshot:
-        addresses = self._backend.listeners()
-        specs = list(self._plan.authored.components.values())
+        addresses = self._version.backend.listeners()
+        specs = list(self._version.plan.authored.components.values())
         return Snapshot(
             deployment_id=self.id,
-            version=self.version,
-            deployer=self._backend.name,
-            state=self._backend.state,
+            version=self._version.code,
+            deployer=self._version.backend.name,
+            state=self._version.backend.state,
             components=tuple(
-                ComponentInfo(spec.name, self._plan.regions.get(spec.name, ""), spec.is_main) for spec in specs
+                ComponentInfo(spec.name, self._version.plan.regions.get(spec.name, ""), spec.is_main) for spec in specs
             ),
-            replicas=self._backend.replicas(),
-            edges=self._plan.authored.edges(),
-            counts=tuple(one for one in self._backend.counts() if one.key.component in {s.name for s in specs}),
-            stores=tuple(_store_info(one, specs) for one in self._plan.config.antipode.values()),
+            replicas=self._version.backend.replicas(),
+            edges=self._version.plan.authored.edges(),
+            counts=tuple(one for one in self._version.backend.counts() if one.key.component in {s.name for s in specs}),
+            stores=tuple(_store_info(one, specs) for one in self._version.plan.config.antipode.values()),
             listeners=tuple(
                 ListenerInfo(name, spec.name, addresses.get(name, ""))
                 for spec in specs

@@ -1,0 +1,28 @@
+"""weaver.toml as a file: its text is read here, and understood in `config`."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+from weaverlab.config import Config, parse
+from weaverlab.errors import ConfigError
+
+ConfigGiven: TypeAlias = "str | PathLike[str] | Config | None"
+
+
+def load_config(config: ConfigGiven) -> Config:
+    """Return the configuration in the file `config`; an empty one for None."""
+    if isinstance(config, Config):
+        return config
+    if config is None:
+        return Config()
+    path = Path(config)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            [f"{path}: cannot read the configuration ({error}). Give the path of a weaver.toml."]
+        ) from error
+    return parse(text, path.name)

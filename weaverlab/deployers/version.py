@@ -1,0 +1,71 @@
+"""One version of an application: what was asked for, the plan of it, and the backend that runs it.
+
+A deployment has one version at a time, and for a moment two while it is redeployed. They share nothing: each has its
+own secret, sockets and processes, so a component of one can never call a component of the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from weaverlab.config import Config
+from weaverlab.deployers.backend import Backend, Progress
+from weaverlab.deployers.inprocess import Rpc, Single
+from weaverlab.deployers.multi import Multi
+from weaverlab.deployers.output import Output
+from weaverlab.deployers.plan import Plan, make_plan
+
+DeployerName: TypeAlias = Literal["single", "rpc", "multi"]
+ReplicasWanted: TypeAlias = Mapping[str | type, int]
+Colocation: TypeAlias = Iterable[Iterable[str | type]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody wants deployed, in the words of `weaverlab.deploy`; nothing of it is checked yet."""
+
+    components: tuple[type, ...]
+    deployer: DeployerName
+    config: Config
+    replicas: ReplicasWanted | None = None
+    colocate: Colocation | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version that runs, or ran. `code` is the hash of the definitions it was shipped with, empty where none were."""
+
+    code: str
+    asked: Asked
+    plan: Plan
+    backend: Backend
+
+
+def start_version(asked: Asked, deployment_id: str, output: Output, progress: Progress) -> Version:
+    """Check what was asked for, start all of it, and return when every component is ready.
+
+    Raises:
+        DeclarationError, ConfigError, BundleError: all faults at once, before any process is started.
+        DeployError: something failed while starting, with the traceback; no process is left.
+    """
+    plan = make_plan(asked.components, asked.config, asked.replicas, asked.colocate)
+    code, backend = _backend(asked.deployer, plan, deployment_id, output)
+    try:
+        backend.start(progress)
+    except BaseException:  # Ctrl-C, too, just when it was ready
+        backend.stop(0.0)
+        raise
+    return Version(code, asked, plan, backend)
+
+
+def _backend(deployer: DeployerName, plan: Plan, deployment_id: str, output: Output) -> tuple[str, Backend]:
+    if deployer == "single":
+        return "", Single(plan, deployment_id, output)
+    if deployer == "rpc":
+        return "", Rpc(plan, deployment_id, output)
+    from weaverlab import bundle
+
+    code = bundle.build([spec.implementation for spec in plan.app.components.values()])
+    return code.version, Multi(plan, deployment_id, code, output)
