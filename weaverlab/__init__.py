@@ -22,6 +22,7 @@ from weaverlab.component import (
     instance_of,
     not_retriable,
 )
+from weaverlab.config import secret
 from weaverlab.runtime.context import current_metadata, metadata, request, timeout
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ __all__ = [
     "not_retriable",
     "request",
     "run",
+    "secret",
     "timeout",
     "transfer",
 ]

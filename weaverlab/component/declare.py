@@ -85,7 +85,9 @@ class Main(Deployable):
 class WithConfig(Uncached, Generic[C]):
     """Adds `self.config`, an instance of dataclass `C` filled from the section of weaver.toml named like the component.
 
-    `C` may have a method `validate()` that raises ValueError.
+    A field whose key in the file is called otherwise says so: `size: int = field(default=9, metadata={"toml":
+    "max-size"})`. One that comes from the environment and is never shown: `password: str = secret("DB_PASSWORD")`. `C`
+    may have a method `validate()` that raises ValueError.
     """
 
     config: C

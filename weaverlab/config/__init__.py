@@ -2,6 +2,7 @@
 
 from weaverlab.config.names import faults_of_names
 from weaverlab.config.reading import parse, section
+from weaverlab.config.secret import secret
 from weaverlab.config.values import (
     DEFAULT_REGION,
     AntipodeConfig,
@@ -22,5 +23,6 @@ __all__ = [
     "WeaverlabSection",
     "faults_of_names",
     "parse",
+    "secret",
     "section",
 ]

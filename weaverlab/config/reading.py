@@ -50,7 +50,8 @@ def section(config: Config, component: str, cls: type) -> Any:
         ConfigError: with every fault, among them what `cls.validate()` has to say.
     """
     faults: list[str] = []
-    made = to_dataclass(cls, config.components.get(component, {}), noting(faults, config.source, component))
+    note = noting(faults, config.source, component)
+    made = to_dataclass(cls, config.components.get(component, {}), note, environ=config.environ)
     if faults:
         raise ConfigError(faults)
     return made

@@ -15,25 +15,30 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from weaverlab.config.secret import secrets_inside, variable_of
 from weaverlab.errors import nearest
 
 WRONG: Any = object()  # stands for a value that could not be converted; its fault has been noted
 Note = Callable[[str, str], None]  # (key path, what is wrong with it)
 
 
-def to_dataclass(cls: type, table: object, note: Note, path: str = "") -> Any:
+def to_dataclass(
+    cls: type, table: object, note: Note, path: str = "", environ: Mapping[str, str] = types.MappingProxyType({})
+) -> Any:
     """Return an instance of dataclass `cls` filled from `table`, or `WRONG` after noting every fault.
 
     A field may be called otherwise in the file: `size: int = field(metadata={"toml": "max-size"})`. A method
-    `validate()` that raises ValueError turns its message into a fault.
+    `validate()` that raises ValueError turns its message into a fault. Secrets are taken from `environ` first.
     """
-    values = read_fields(cls, table, note, path)
+    values = read_fields(cls, table, note, path, environ)
     if values is WRONG or any(value is WRONG for value in values.values()):
         return WRONG
     return _make(cls, values, note, path)
 
 
-def read_fields(cls: type, table: object, note: Note, path: str = "") -> Any:
+def read_fields(
+    cls: type, table: object, note: Note, path: str = "", environ: Mapping[str, str] = types.MappingProxyType({})
+) -> Any:
     """Return field name -> value as far as `table` says it; a key with a fault, noted, has the value `WRONG`."""
     if not isinstance(table, Mapping):
         note(path, f"expected a table (a section), saw {_shown(table)}")
@@ -43,20 +48,40 @@ def read_fields(cls: type, table: object, note: Note, path: str = "") -> Any:
     except Exception as error:
         note(path, f"the fields of {cls.__name__} have annotations that cannot be evaluated: {error!r}")
         return WRONG
-    fields = {str(f.metadata.get("toml", f.name)): f for f in dataclasses.fields(cls) if f.init}
+    fields = _fields_by_key(cls, hints, note, path)
     values: dict[str, Any] = {}
     for key, value in table.items():
         where = _join(path, key)
         if key not in fields:
             note(where, f"unknown key.{nearest(key, fields)} Known: {', '.join(sorted(fields)) or 'none'}")
             values[key] = WRONG
+        elif variable_of(fields[key]):
+            values[fields[key].name] = _secret(hints[fields[key].name], value, note, where)
         else:
             values[fields[key].name] = _convert(hints[fields[key].name], value, note, where)
     for key, declared in fields.items():
-        if declared.name not in values and _is_required(declared):
-            note(_join(path, key), f"missing; expected {_name(hints[declared.name])}")
+        variable, where = variable_of(declared), _join(path, key)
+        if text := environ.get(variable):
+            values[declared.name] = _secret(hints[declared.name], text, note, where, variable)
+        elif declared.name not in values and _is_required(declared):
+            remedy = f". Set the environment variable {variable}" if variable else ""
+            note(where, f"missing; expected {_name(hints[declared.name])}{remedy}")
             values[key] = WRONG
     return values
+
+
+def _fields_by_key(cls: type, hints: dict[str, Any], note: Note, path: str) -> dict[str, dataclasses.Field[Any]]:
+    """Return the fields by their keys in the file, after noting what is wrong with the dataclass itself."""
+    fields: dict[str, dataclasses.Field[Any]] = {}
+    for declared in dataclasses.fields(cls):
+        key = str(declared.metadata.get("toml", declared.name))
+        if key in fields:
+            note(_join(path, key), f"is the key of both {fields[key].name} and {declared.name} of {cls.__name__}")
+        if declared.init:
+            fields[key] = declared
+    for inside in secrets_inside(hints):
+        note(path, f"{inside} is a secret in a table inside the section. Put it into {cls.__name__} itself")
+    return fields
 
 
 def _make(cls: type, values: dict[str, Any], note: Note, path: str) -> Any:
@@ -65,9 +90,35 @@ def _make(cls: type, values: dict[str, Any], note: Note, path: str) -> Any:
         if callable(validate := getattr(made, "validate", None)):
             validate()
     except ValueError as error:
-        note(path, str(error) or f"{cls.__name__}.validate() refused {values}")
+        note(path, str(error) or f"{cls.__name__} refused these values, and its ValueError does not say why")
+        return WRONG
+    except Exception as error:  # the author's code
+        note(path, f"{cls.__name__} could not be made or validated: {error!r}. A value is refused by ValueError")
         return WRONG
     return made
+
+
+def _secret(expected: Any, value: object, note: Note, path: str, variable: str = "") -> Any:
+    """Convert what must not be shown, strictly unless it is the text of an environment variable."""
+    import msgspec
+
+    expected = _without_none(expected)
+    if not _is_single(expected):
+        note(path, f"a secret is a str, or a class made from one, and no {_name(expected)}")
+        return WRONG
+    try:
+        return msgspec.convert(value, expected, strict=not variable, dec_hook=_from_value)
+    except (TypeError, ValueError):  # among them msgspec's own, which would show the value
+        source = f"the environment variable {variable} holds" if variable else f"saw {type(value).__name__}"
+        note(path, f"expected {_name(expected)}, but {source} something else (a secret is not shown)")
+    return WRONG
+
+
+def _is_single(expected: Any) -> bool:
+    """Return whether the value of a field of this type can stand in one environment variable."""
+    if get_origin(expected) is not None or not isinstance(expected, type):
+        return get_origin(expected) is Literal
+    return not (dataclasses.is_dataclass(expected) or issubclass(expected, (list, tuple, set, frozenset, dict)))
 
 
 def _convert(expected: Any, value: object, note: Note, path: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -77,15 +78,20 @@ class AntipodeConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole weaver.toml. `components` holds raw sections; `section()` types them with a WithConfig class."""
+    """A whole weaver.toml. `components` holds raw sections; `section()` types them with a WithConfig class.
+
+    `environ` is the environment at the time of the deployment, from which `secret` settings are taken. Both may hold
+    secrets and are not shown.
+    """
 
     weaverlab: WeaverlabSection = field(default_factory=WeaverlabSection)
     multi: MultiSection = field(default_factory=MultiSection)
     single: SingleSection = field(default_factory=SingleSection)
     regions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     antipode: dict[str, AntipodeConfig] = field(default_factory=dict)
-    components: dict[str, dict[str, Any]] = field(default_factory=dict)
+    components: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     source: str = "weaver.toml"
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def region_of(self, component: str) -> str:
         """Return the region that [regions] gives `component`, or `DEFAULT_REGION`."""

@@ -1,7 +1,9 @@
-"""weaver.toml as a file: its text is read here, and understood in `config`."""
+"""weaver.toml as a file, and the environment: both are read here, and understood in `config`."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
@@ -13,7 +15,11 @@ ConfigGiven: TypeAlias = "str | PathLike[str] | Config | None"
 
 
 def load_config(config: ConfigGiven) -> Config:
-    """Return the configuration in the file `config`; an empty one for None."""
+    """Return the configuration in the file `config`, an empty one for None, with this process's environment."""
+    return replace(_read(config), environ=dict(os.environ))
+
+
+def _read(config: ConfigGiven) -> Config:
     if isinstance(config, Config):
         return config
     if config is None:
