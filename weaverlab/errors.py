@@ -55,6 +55,14 @@ class StoppedError(WeaverError):
     """The deployment that this handle belongs to has been stopped."""
 
 
+class AttachError(WeaverError):
+    """A deployment of another process does not answer, or may not be asked."""
+
+
+class UnknownDeployment(AttachError):
+    """No running deployment of this user, or more than one, is meant by what was given."""
+
+
 class AuthenticationError(WeaverError):
     """A peer did not prove that it knows this deployment's secret."""
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("no_process_left")
 
 
 def record(deployment_id: str = "0a1b2c3d", **facts: object) -> Record:
-    known = {"app": "shop.App", "deployer": "multi", "version": "77", "weaverlab_version": "0.1.0", "pid": 1}
+    known = {"app": "shop.App", "deployer": "multi", "weaverlab_version": "0.1.0", "pid": 1}
     return Record(**{"id": deployment_id, **known, "started_s": 5.0, "secret": "beef", **facts})  # type: ignore[arg-type]
 
 
@@ -52,7 +52,7 @@ hold = registry.make_socket_folder(os.environ["XDG_RUNTIME_DIR"])
 server = socket.socket(socket.AF_UNIX)
 server.bind(str(hold.path / "0.sock"))
 server.listen()
-kept = registry.register(Record(sys.argv[1], "shop.App", "multi", "77", "0.1.0", os.getpid(), 5.0))
+kept = registry.register(Record(sys.argv[1], "shop.App", "multi", "0.1.0", os.getpid(), 5.0))
 if "fork" not in sys.argv or os.fork() == 0:
     print("registered", flush=True)
 sys.stdin.buffer.raw.read()
@@ -243,7 +243,7 @@ from weaverlab import registry
 from weaverlab.registry import Record
 resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
 try:
-    registry.register(Record("full0000", "", "", "", "", 1, 0.0))
+    registry.register(Record("full0000", "", "", "", 1, 0.0))
 except OSError as error:
     print(list(registry.folder().iterdir()))
 """

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, overload
 from weaverlab.clock import SystemClock
 from weaverlab.component import ComponentSpec, registry
 from weaverlab.config import AntipodeConfig, Lag
+from weaverlab.deployers.admin import publish
 from weaverlab.deployers.asking import ask
 from weaverlab.deployers.backend import Progress, nobody_watches
 from weaverlab.deployers.configfile import ConfigGiven, load_config
@@ -50,6 +51,8 @@ class Deployment:
         self._newest_events: tuple[Event, ...] = ()
         self._handles: dict[str, Any] = {}  # one for each component, so that replicas are taken in turn
         self._last: tuple[Snapshot, tuple[Event, ...]] | None = None
+        self._stopped = threading.Event()
+        self._published = contextlib.ExitStack()
         atexit.register(self.stop)  # who forgets stop() gets it; multiprocess would wait for the weavelets for ever
 
     @overload
@@ -126,10 +129,21 @@ class Deployment:
                 try:
                     self._version.backend.stop(drain_s)
                 finally:
+                    self._output.end()
+                    self._published.close()
+                    self._stopped.set()
                     atexit.unregister(self.stop)
                     if self._last is not None:  # replicas stay as they were: what was stopped in order is not down
                         snapshot, events = self._last
                         self._last = replace(snapshot, state=self._version.backend.state), events
+
+    def wait_stopped(self) -> None:
+        """Wait until it has been stopped, by whomever."""
+        self._stopped.wait()
+
+    def publish(self) -> None:
+        """Let other processes of this user see this deployment and stop it (`weaverlab status`) while it runs."""
+        self._published = publish(self, self._output, self._version.plan, self._version.backend.name)
 
     def redeploy(
         self,

@@ -54,6 +54,8 @@ def deploy(
     version = start_version(asked, deployment_id, output, progress or nobody_watches)
     try:
         deployment = Deployment(deployment_id, version, output)
+        if deployer != "rpc":  # which is for tests
+            deployment.publish()
         _deployments.add(deployment)
         return deployment
     except BaseException:  # Ctrl-C, too, just when it was ready

@@ -1,25 +1,39 @@
 """Where what weavelets say goes: kept for `app.logs()`, and shown line by line through a `Show` function.
 
 A deployment in a terminal shows on standard error; the notebook shows under the cell that deployed. Nothing is
-lost while it is shown too fast: the newest `KEPT_MAX` lines stay in memory.
+lost while it is shown too fast: the newest `KEPT_MAX` lines stay in memory, and are numbered, so that whoever reads
+on from another process knows what it has seen.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 from weaverlab.runtime.logs import LogEntry
 
 Show: TypeAlias = Callable[[LogEntry], None]
 KEPT_MAX = 10_000
+PAGE_MAX = 500  # at 64 KiB for the longest message, a page stays well below the largest frame
 
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 _LEVEL_COLOURS = {"WARNING": 33, "ERROR": 31, "CRITICAL": 31}
+
+
+@dataclass(frozen=True)
+class LogPage:
+    """Some log entries in order. Give `next` as `after` to get those that follow; `is_last`: none will."""
+
+    entries: tuple[LogEntry, ...]
+    next: int
+    is_last: bool
 
 
 class Output:
@@ -27,11 +41,17 @@ class Output:
 
     def __init__(self, show: Show | None = None) -> None:
         self._show = show or _make_show()
+        self._changed = threading.Condition()  # guards the three below
         self._kept: deque[LogEntry] = deque(maxlen=KEPT_MAX)
+        self._count = 0  # of all entries there ever were
+        self._has_ended = False
 
     def log(self, entry: LogEntry) -> None:
         """Take in one log entry of a component."""
-        self._kept.append(entry)
+        with self._changed:
+            self._kept.append(entry)
+            self._count += 1
+            self._changed.notify_all()
         try:
             self._show(entry)
         except Exception:  # a closed terminal, or a fault in a `show` of the user's own; weavelets know of neither
@@ -45,7 +65,24 @@ class Output:
 
     def entries(self) -> tuple[LogEntry, ...]:
         """Return what is kept, oldest first."""
-        return tuple(self._kept)
+        with self._changed:
+            return tuple(self._kept)
+
+    def page(self, after: int, wait_s: float) -> LogPage:
+        """Return entries from number `after` on, at most a page; wait for the first one up to `wait_s` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._count > after or self._has_ended, wait_s)
+            gone = self._count - len(self._kept)
+            start = min(max(after, gone), self._count)
+            entries = tuple(islice(self._kept, start - gone, start - gone + PAGE_MAX))
+            following = start + len(entries)
+            return LogPage(entries, following, self._has_ended and following == self._count)
+
+    def end(self) -> None:
+        """Tell whoever waits for more that there will be none."""
+        with self._changed:
+            self._has_ended = True
+            self._changed.notify_all()
 
 
 def format_entry(entry: LogEntry, colours: bool) -> str:

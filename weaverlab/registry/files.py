@@ -31,7 +31,6 @@ class Record:
     id: str
     app: str
     deployer: str
-    version: str  # of the application, when it was deployed; "" where its code was not shipped
     weaverlab_version: str
     pid: int
     started_s: float  # since the Unix epoch
