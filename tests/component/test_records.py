@@ -5,22 +5,29 @@ import collections.abc
 import contextvars
 import datetime
 import enum
+import functools
 import io
+import itertools
 import pickle
 import queue
 import re
 import socket
+import subprocess
+import tempfile
 import threading
 import types
 import typing
+import zipfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import FrozenInstanceError, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, Optional, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, NewType, Optional, TypeVar
 
 import pytest
+from typing_extensions import Self
 
-from weaverlab.component import AutoMarshal
+import weaverlab as weaver
+from weaverlab.component import AutoMarshal, Component, Implements, Interface, Ref, build_application
 from weaverlab.errors import DeclarationError
 
 T = TypeVar("T")
@@ -139,6 +146,16 @@ def test_slots_would_make_another_class():
         (asyncio.Future, "asyncio.Future", "bound to an event loop"),
         (contextvars.ContextVar, "contextvars.ContextVar", "a context variable"),
         (memoryview, "memoryview", "a view of another object's memory"),
+        (functools.partial, "functools.partial", "a function"),
+        (map, "map", "an iterator"),
+        (itertools.count, "itertools.count", "an iterator"),
+        (types.MappingProxyType, "mappingproxy", "a view of another object"),
+        (collections.abc.KeysView, "collections.abc.KeysView", "a view of another object"),
+        (subprocess.Popen, "subprocess.Popen", "a process"),
+        (zipfile.ZipFile, "zipfile.ZipFile", "an open file"),
+        (tempfile.TemporaryDirectory, "tempfile.TemporaryDirectory", "a temporary file"),
+        (re.Match[str], "re.Match[str]", "a match"),
+        (weaver.Deployment, "weaverlab.deployers.deployment.Deployment", "a deployment"),
     ],
 )
 def test_a_field_that_cannot_travel_is_rejected_when_the_class_is_defined(annotation, shown, what):
@@ -159,6 +176,9 @@ def test_a_field_that_cannot_travel_is_rejected_when_the_class_is_defined(annota
         Annotated[socket.socket, "x"],
         tuple[socket.socket, ...],
         Box[socket.socket],
+        NewType("Channel", socket.socket),
+        TypeVar("Bound", bound=socket.socket),
+        TypeVar("OneOf", int, socket.socket),
     ],
 )
 def test_containers_unions_strings_and_generics_hide_nothing(annotation):
@@ -201,6 +221,80 @@ class Slotted:
 )
 def test_records_inside_are_searched_and_the_path_is_shown(annotation, path):
     assert rejected(annotation).startswith(f"{path}: ")
+
+
+class Names(Interface): ...
+
+
+class NamesEU(Implements[Names]): ...
+
+
+@pytest.mark.parametrize("annotation", [Ref[Names], Names, NamesEU, list[Names], weaver.Listener, weaver.Antipode])
+def test_what_belongs_to_a_running_component_stays_there(annotation):
+    assert "belongs to a running component and cannot be sent to another process." in rejected(annotation)
+
+
+def test_a_class_travels_by_its_name():
+    class Fine(AutoMarshal):
+        interface: type[Names]
+        thread: type[threading.Thread]
+
+    assert Fine
+
+
+@pytest.mark.parametrize("annotation", [[int], (int, str), 3, any, callable])
+def test_an_annotation_that_is_no_type_is_shown(annotation):
+    assert "is no type. Write one, such as list[int] or Any." in rejected(annotation)
+
+
+def test_a_default_is_looked_at_where_the_type_says_nothing():
+    with pytest.raises(DeclarationError) as caught:
+
+        class Bad(AutoMarshal):
+            lock: Any = field(default_factory=threading.Lock)
+            act: object = print
+            path: str = ""
+
+    assert [fault.split(" ", 5)[:5] for fault in caught.value.faults] == [
+        ["Bad.lock:", "its", "default,", "made", "by"],
+        ["Bad.act:", "its", "default,", "made", "by"],
+    ]
+
+
+def test_the_brackets_of_a_base_are_searched_too():
+    with pytest.raises(DeclarationError, match=r"^Bad\(.*Box\[.*\]\): socket\.socket is a socket"):
+
+        class Bad(Box[socket.socket]): ...
+
+
+def test_records_may_mention_each_other_and_themselves():
+    class Node(AutoMarshal):
+        next: Self | None = None
+        tree: "Tree | None" = None
+
+    class Tree(AutoMarshal):
+        nodes: list[Node] = field(default_factory=list)
+        parent: "Tree | None" = None
+
+    assert Tree([Node(next=Node())]) == Tree([Node(next=Node())])
+
+
+class Early(AutoMarshal):
+    late: "Late"
+
+
+@dataclass
+class Late:
+    early: Early | None
+    lock: threading.Lock
+
+
+def test_what_a_record_mentions_before_it_is_defined_is_searched_when_the_application_is_built():
+    class Keeper(Component):
+        def keep(self, early: list[Early]) -> None: ...
+
+    with pytest.raises(DeclarationError, match=r"^Early\.late\.lock: threading\.Lock is a lock"):
+        build_application([Keeper])
 
 
 def test_all_faults_of_a_record_are_reported_together():

@@ -1,6 +1,6 @@
 """Which types can never cross to another process, found by looking at annotations: locks, open files, generators, ...
 
-The types are known by the module that defines them, so that nothing is imported to recognise a socket. A class that
+The types are known by the names of their modules, so that nothing is imported to recognise a socket. A class that
 says itself how it is pickled (`__reduce__`, `__getstate__`) is trusted. Whether a *value* can be pickled is only known
 when it is: not in here.
 """
@@ -8,20 +8,25 @@ when it is: not in here.
 from __future__ import annotations
 
 import collections.abc as abc
+import contextlib
 import dataclasses
 import enum
+import functools
 import inspect
 import io
 import types
 import typing
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Generic, Literal, get_args, get_origin
 
-from weaverlab.component.annotations import is_class, own_annotations, resolve
+from weaverlab.component.annotations import is_class, marker_of, own_annotations, resolve
+from weaverlab.component.declare import is_component, is_interface
 
 _BY_MODULE = {
     "_asyncio": "bound to an event loop",
     "_contextvars": "a context variable",
+    "_csv": "a reader or writer of an open file",
+    "_hashlib": "a hash that is being computed",
     "_io": "an open file",
     "_socket": "a socket",
     "_sqlite3": "a database connection",
@@ -32,15 +37,29 @@ _BY_MODULE = {
     "concurrent": "bound to threads or processes",
     "contextvars": "a context variable",
     "io": "an open file",
+    "itertools": "an iterator",
     "mmap": "mapped memory",
+    "multiprocess": "bound to processes",
     "multiprocessing": "bound to processes",
     "queue": "a queue between threads",
+    "select": "a selector",
     "selectors": "a selector",
     "socket": "a socket",
     "sqlite3": "a database connection",
     "ssl": "a TLS connection",
+    "tempfile": "a temporary file",
     "threading": "a lock or a thread",
     "weakref": "a weak reference",
+}
+_BY_NAME = {
+    "http.client.HTTPConnection": "a connection",
+    "http.client.HTTPResponse": "a connection",
+    "logging.Handler": "a handler of log records",
+    "re.Match": "a match",
+    "subprocess.Popen": "a process",
+    "tarfile.TarFile": "an open file",
+    "weaverlab.deployers.deployment.Deployment": "a deployment",
+    "zipfile.ZipFile": "an open file",
 }
 _BY_CLASS: dict[object, str] = {
     abc.AsyncGenerator: "a generator",
@@ -49,7 +68,16 @@ _BY_CLASS: dict[object, str] = {
     abc.Callable: "a function",
     abc.Coroutine: "a coroutine",
     abc.Generator: "a generator",
+    abc.ItemsView: "a view of another object",
     abc.Iterator: "an iterator",
+    abc.KeysView: "a view of another object",
+    abc.ValuesView: "a view of another object",
+    contextlib.AsyncExitStack: "a context manager",
+    contextlib.ExitStack: "a context manager",
+    enumerate: "an iterator",
+    filter: "an iterator",
+    functools.partial: "a function",
+    map: "an iterator",
     memoryview: "a view of another object's memory",
     types.AsyncGeneratorType: "a generator",
     types.BuiltinFunctionType: "a function",
@@ -58,12 +86,15 @@ _BY_CLASS: dict[object, str] = {
     types.FrameType: "a frame",
     types.FunctionType: "a function",
     types.GeneratorType: "a generator",
+    types.MappingProxyType: "a view of another object",
     types.MethodType: "a function",
     types.ModuleType: "a module",
     types.TracebackType: "a traceback",
     typing.IO: "an open file",
+    zip: "an iterator",
 }
 _PUBLIC_NAMES = {"_thread.allocate_lock": "threading.Lock", "_thread.lock": "threading.Lock"}
+_NO_TYPES = (list, tuple, dict, set, int, float, bytes)
 _TRAVELS = (enum.Enum, BaseException, io.BytesIO, io.StringIO)  # whatever module they are from
 
 
@@ -75,9 +106,15 @@ def faults_of_record(cls: type) -> list[str]:
 def _faults_in_fields(cls: type, path: str, inside: frozenset[object]) -> Iterator[str]:
     if cls in inside or _pickles_itself(cls):
         return  # a recursive record has no more fields than it has
+    inside = inside | {cls}
     for base in reversed(cls.__mro__):
+        for generic in base.__dict__.get("__orig_bases__", ()):
+            if get_origin(generic) is not Generic:
+                for argument in get_args(generic):
+                    yield from _faults(argument, base, f"{path}({_shown(generic)})", inside)
         for name, annotation in own_annotations(base).items():
-            yield from _faults(annotation, base, f"{path}.{name}", inside | {cls})
+            faults = list(_faults(annotation, base, f"{path}.{name}", inside))
+            yield from faults or _faults_of_default(cls, name, f"{path}.{name}")
 
 
 def _faults(annotation: object, owner: type, path: str, inside: frozenset[object]) -> Iterator[str]:
@@ -87,13 +124,19 @@ def _faults(annotation: object, owner: type, path: str, inside: frozenset[object
         yield f"{path}: annotation {annotation!r} is wrong: {error!r}."
         return
     origin = get_origin(meaning)
-    if origin in (ClassVar, Literal) or isinstance(meaning, dataclasses.InitVar):
+    if origin in (ClassVar, Literal, type) or isinstance(meaning, dataclasses.InitVar):  # a class travels by its name
+        return
+    if isinstance(meaning, _NO_TYPES) or (inspect.isroutine(meaning) and _module(meaning) == "builtins"):
+        yield f"{path}: annotation {_shown(meaning)} is no type. Write one, such as list[int] or Any."
+        return
+    if marker_of(meaning) or is_interface(meaning) or is_component(meaning):
+        yield (
+            f"{path}: {_shown(meaning)} belongs to a running component and cannot be sent to another process. Declare "
+            "it in the component that uses it, and send what its methods return."
+        )
         return
     if what := _obstacle(origin or meaning):
-        yield (
-            f"{path}: {_shown(meaning)} is {what} and cannot be sent to another process. Keep what it is made from "
-            "(a name, a path, an address) and make it where it is used."
-        )
+        yield _cannot_be_sent(path, _shown(meaning), what)
         return
     if _is_record(origin or meaning):
         yield from _faults_in_fields(origin or meaning, path, inside)
@@ -101,6 +144,35 @@ def _faults(annotation: object, owner: type, path: str, inside: frozenset[object
     for argument in arguments[:1] if origin is Annotated else arguments:
         if argument is not ...:
             yield from _faults(argument, owner, path, inside)
+    for hidden in _hidden_types(meaning):
+        if hidden not in inside:
+            yield from _faults(hidden, owner, path, inside | {hidden})
+
+
+def _hidden_types(meaning: Any) -> tuple[Any, ...]:
+    """Return what a NewType, a TypeVar or a `type` statement stands for."""
+    if isinstance(meaning, typing.TypeVar):
+        return meaning.__constraints__ or ((meaning.__bound__,) if meaning.__bound__ is not None else ())
+    if isinstance(meaning, typing.NewType):
+        return (meaning.__supertype__,)
+    alias = get_origin(meaning) or meaning
+    return (alias.__value__,) if type(alias).__name__ == "TypeAliasType" else ()
+
+
+def _faults_of_default(cls: type, name: str, path: str) -> Iterator[str]:
+    """Yield a fault where the type says nothing, such as Any, but the default does."""
+    fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+    declared = [field for field in fields if field.name == name]
+    for made_by in (made_by for field in declared for made_by in (type(field.default), field.default_factory)):
+        if what := _obstacle(made_by):
+            yield _cannot_be_sent(path, f"its default, made by {_shown(made_by)},", what)
+
+
+def _cannot_be_sent(path: str, shown: str, what: str) -> str:
+    return (
+        f"{path}: {shown} is {what} and cannot be sent to another process. Keep what it is made from "
+        "(a name, a path, an address) and make it where it is used."
+    )
 
 
 def _obstacle(thing: Any) -> str:
@@ -114,7 +186,9 @@ def _obstacle(thing: Any) -> str:
     for base in thing.__mro__:
         if _says_how(base):
             return ""
-        if what := _BY_CLASS[base] if base is typing.IO else _BY_MODULE.get(_module(base)):
+        if base is typing.IO:
+            return _BY_CLASS[base]
+        if what := _BY_NAME.get(f"{base.__module__}.{base.__qualname__}") or _BY_MODULE.get(_module(base)):
             return what
     return ""
 
