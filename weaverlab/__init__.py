@@ -19,6 +19,7 @@ from weaverlab.component import (
     Main,
     Ref,
     WithConfig,
+    WithRouter,
     instance_of,
     not_retriable,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Main",
     "Ref",
     "WithConfig",
+    "WithRouter",
     "current",
     "current_metadata",
     "deploy",

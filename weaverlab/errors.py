@@ -63,6 +63,10 @@ class UnknownDeployment(AttachError):
     """No running deployment of this user, or more than one, is meant by what was given."""
 
 
+class RoutingError(WeaverError):
+    """A router raised, or returned something else than it declares, so the call was not made."""
+
+
 class AuthenticationError(WeaverError):
     """A peer did not prove that it knows this deployment's secret."""
 

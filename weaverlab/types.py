@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
+
+KeyPart: TypeAlias = "int | float | str"
+Key: TypeAlias = "KeyPart | tuple[KeyPart, ...]"  # what calls are routed by
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from types import GenericAlias
@@ -85,6 +86,20 @@ def marker_of(annotation: object) -> str:
     """Return "ref", "listener" or "agent" when a field so annotated is filled by WeaverLab, else ""."""
     marker = get_origin(annotation) or annotation
     return str(getattr(marker, "__weaver_field__", ""))
+
+
+def newest(cls: type) -> type:
+    """Return the class of that name in the module of `cls` now: its cell may have been run again."""
+    found = getattr(sys.modules.get(cls.__module__), cls.__qualname__, None)
+    return found if is_class(found) else cls
+
+
+def as_written(annotation: object) -> str:
+    """Return `annotation` about as its author wrote it, without the modules in front of names."""
+    if isinstance(annotation, Unknown):
+        return annotation.name
+    shown = annotation.__name__ if is_class(annotation) else str(annotation)
+    return re.sub(r"[\w.<>]+\.(?=\w)", "", shown)
 
 
 def visible_names(owner: type) -> set[str]:

@@ -7,17 +7,25 @@ from dataclasses import dataclass, field
 
 from weaverlab.component import registry
 from weaverlab.component.declare import extends
+from weaverlab.component.key_types import KeyType
 from weaverlab.errors import DeclarationError, nearest
 
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """One method of an interface; `signature` is the interface's, without `self`."""
+    """One method of an interface; `signature` is the interface's, without `self`, `key_type` that of a routed one."""
 
     name: str
     is_async: bool
     retriable: bool
     signature: inspect.Signature
+    key_type: KeyType | None = None
+
+    @property
+    def has_keywords(self) -> bool:
+        """Whether calls carry a dict of keyword arguments behind the positional ones."""
+        kinds = {parameter.kind for parameter in self.signature.parameters.values()}
+        return bool(kinds & {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD})
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class ComponentSpec:
     listeners: dict[str, str] = field(default_factory=dict)  # field -> listener name
     agents: dict[str, str] = field(default_factory=dict)  # field -> [antipode.NAME]
     config_class: type | None = None
+    router: type | None = None
     is_main: bool = False
 
 

@@ -115,6 +115,7 @@ class _Builder:
             listeners=declaration.listeners,
             agents=declaration.agents,
             config_class=declaration.config_class,
+            router=declaration.router,
             is_main=declaration.is_main,
         )
 

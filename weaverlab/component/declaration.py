@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
-import sys
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from weaverlab.component import registry
-from weaverlab.component.annotations import Unknown, is_class, marker_of, own_annotations, parts, resolve, visible_names
+from weaverlab.component.annotations import (
+    Unknown,
+    as_written,
+    is_class,
+    marker_of,
+    newest,
+    own_annotations,
+    parts,
+    resolve,
+    visible_names,
+)
 from weaverlab.component.application import MethodSpec
 from weaverlab.component.declare import (
     FILLED,
@@ -23,6 +31,7 @@ from weaverlab.component.declare import (
     Interface,
     Main,
     WithConfig,
+    WithRouter,
     interface_of,
     is_component,
     is_interface,
@@ -36,7 +45,9 @@ from weaverlab.component.methods import (
     interface_methods,
     method_spec,
     public_names,
+    required_arguments,
 )
+from weaverlab.component.router import read_routing
 from weaverlab.errors import nearest
 
 _ABSENT = object()
@@ -54,6 +65,7 @@ class Declaration:
     listeners: dict[str, str] = field(default_factory=dict)
     agents: dict[str, str] = field(default_factory=dict)
     config_class: type | None = None
+    router: type | None = None
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -70,6 +82,7 @@ def read(cls: type) -> Declaration:
     declaration = Declaration(cls, cls)
     _read_interface(declaration)
     _read_methods(declaration)
+    _read_router(declaration)
     _read_construction(declaration)
     _read_config(declaration)
     _read_fields(declaration)
@@ -105,6 +118,17 @@ def _read_methods(declaration: Declaration) -> None:
         )
 
 
+def _read_router(declaration: Declaration) -> None:
+    if not issubclass(declaration.cls, WithRouter):
+        return
+    routing = read_routing(declaration.cls)
+    declaration.faults += routing.faults.certain + routing.faults.undefined
+    declaration.router = routing.router
+    declaration.methods = tuple(
+        dataclasses.replace(method, key_type=routing.key_types.get(method.name)) for method in declaration.methods
+    )
+
+
 def _read_construction(declaration: Declaration) -> None:
     cls, faults, names = declaration.cls, declaration.faults, public_names(declaration.cls)
     if declaration.is_main and "main" not in names:
@@ -117,7 +141,7 @@ def _read_construction(declaration: Declaration) -> None:
     for name in FILLED:
         if name in names or name in annotated:
             faults.append(f"{cls.__name__}.{name}: `{name}` is filled by WeaverLab; choose another name for your own.")
-    if required := _required_arguments(cls):
+    if required := required_arguments(cls):
         faults.append(
             f"{cls.__name__}.__init__: requires {', '.join(required)}, but WeaverLab makes components without "
             "arguments. Declare what it needs as refs, listeners or config, and use it in `def init(self)`."
@@ -132,18 +156,13 @@ def _read_config(declaration: Declaration) -> None:
     if not issubclass(cls, WithConfig):
         return
     config = resolve(type_argument(cls, WithConfig), cls)
+    config = newest(config) if is_class(config) else config
     if is_class(config) and dataclasses.is_dataclass(config):
-        declaration.config_class = _newest(config)
+        declaration.config_class = config
         return
     written = config.name if isinstance(config, Unknown) else getattr(config, "__name__", str(config))
     hint = nearest(written, visible_names(cls)) if isinstance(config, Unknown) else " Put @dataclass above it."
     declaration.faults.append(f"{cls.__name__}: WithConfig[{written}] needs a dataclass.{hint}")
-
-
-def _newest(config: type) -> type:
-    """Return the dataclass of that name in its module now: its cell may have been run again."""
-    found = getattr(sys.modules.get(config.__module__), config.__qualname__, None)
-    return found if isinstance(found, type) and dataclasses.is_dataclass(found) else config
 
 
 def _read_fields(declaration: Declaration) -> None:
@@ -180,7 +199,7 @@ def _read_field(declaration: Declaration, base: type, name: str, meaning: Any, d
     elif kind and default is not _ABSENT:
         declaration.faults.append(
             f"{where}: WeaverLab fills this field, but the class also gives it a value ({default!r}). "
-            f"Write only `{name}: {_written(meaning)}`."
+            f"Write only `{name}: {as_written(meaning)}`."
         )
     elif kind == "agent":
         declaration.agents[name] = name
@@ -188,7 +207,7 @@ def _read_field(declaration: Declaration, base: type, name: str, meaning: Any, d
         _read_ref(declaration, base, name, meaning)
     elif any(marker_of(part) for part in parts(meaning)):
         declaration.faults.append(
-            f"{where}: {_written(meaning)} wraps a field of WeaverLab in another type, so it would not be filled. "
+            f"{where}: {as_written(meaning)} wraps a field of WeaverLab in another type, so it would not be filled. "
             f"Write the Ref, Listener or Antipode alone, one field for each."
         )
     elif default is _ABSENT and (is_interface(meaning) or is_component(meaning)):
@@ -214,7 +233,7 @@ def _read_ref(declaration: Declaration, base: type, name: str, meaning: Any) -> 
         )
     else:
         declaration.faults.append(
-            f"{where}: Ref[{_written(target)}], but {_written(target)} is neither an interface (derived from "
+            f"{where}: Ref[{as_written(target)}], but {as_written(target)} is neither an interface (derived from "
             "weaverlab.Interface) nor a component."
         )
 
@@ -224,16 +243,8 @@ def _read_unannotated(declaration: Declaration, name: str, value: object) -> Non
         declaration.listeners[name] = value.name or name
     elif marker_of(value):
         declaration.faults.append(
-            f"{declaration.name}.{name}: a field is declared with a colon. Write `{name}: {_written(value)}`."
+            f"{declaration.name}.{name}: a field is declared with a colon. Write `{name}: {as_written(value)}`."
         )
-
-
-def _written(annotation: object) -> str:
-    """Return `annotation` about as its author wrote it, without the modules in front of names."""
-    if isinstance(annotation, Unknown):
-        return annotation.name
-    shown = annotation.__name__ if is_class(annotation) else str(annotation)
-    return re.sub(r"[\w.<>]+\.(?=\w)", "", shown)
 
 
 def _authors_bases(cls: type) -> list[type]:
@@ -242,11 +253,3 @@ def _authors_bases(cls: type) -> list[type]:
 
 def _base_of(cls: type) -> str:
     return "Main" if issubclass(cls, Main) else Component.__name__
-
-
-def _required_arguments(cls: type) -> list[str]:
-    if cls.__init__ is object.__init__:  # type: ignore[misc]
-        return []
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
-    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [p.name for p in parameters if p.default is p.empty and p.kind not in variable]

@@ -1,4 +1,4 @@
-"""The classes an author derives from: `Interface`, `Implements`, `Component`, `Main`, `WithConfig`.
+"""The classes an author derives from: `Interface`, `Implements`, `Component`, `Main`, `WithConfig`, `WithRouter`.
 
 Life of a component instance, in this order:
 
@@ -22,6 +22,7 @@ from weaverlab.types import WeaverInfo
 
 I = TypeVar("I")  # noqa: E741 - the interface
 C = TypeVar("C")  # the configuration dataclass
+R = TypeVar("R")  # the router
 F = TypeVar("F")
 
 FILLED = ("config", "logger", "weaver")  # filled in every instance; no author may use these names for something else
@@ -91,6 +92,25 @@ class WithConfig(Uncached, Generic[C]):
     """
 
     config: C
+
+
+class WithRouter(Uncached, Generic[R]):
+    """Makes calls with equal keys reach one replica, as long as none comes or goes: `R` computes the keys.
+
+    `R` is a plain class, made without arguments. For each method to be routed it has one of the same name and
+    parameters, run in the caller's process, that returns the key: an int, a float, a str, or a tuple, NamedTuple or
+    dataclass of these. All have the same type, as their return annotations say. Methods that it lacks are not routed.
+
+    Raises:
+        DeclarationError: when the component's class is defined, with all faults of its router.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        from weaverlab.component.router import faults_of_router  # it reads declarations, so it imports this module
+
+        if faults := faults_of_router(cls):
+            raise DeclarationError(faults)
 
 
 def not_retriable(method: F) -> F:
@@ -206,5 +226,5 @@ def _is_marked(name: str, base: type) -> bool:
 
 
 FRAMEWORK: frozenset[type] = frozenset(
-    (Uncached, Interface, Deployable, Implements, Component, Main, WithConfig, object)
+    (Uncached, Interface, Deployable, Implements, Component, Main, WithConfig, WithRouter, object)
 )

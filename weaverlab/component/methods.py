@@ -10,11 +10,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from functools import cached_property
 from typing import Any, Generic, get_origin
 
-from weaverlab.component.annotations import is_class, marker_of, own_annotations, parts, resolve
+from weaverlab.component.annotations import marker_of, own_annotations, resolve
 from weaverlab.component.application import MethodSpec
 from weaverlab.component.declare import FILLED, FRAMEWORK, is_component, is_interface
-from weaverlab.component.marshal import AutoMarshal
-from weaverlab.component.travel import faults_of_record
 from weaverlab.errors import nearest
 
 Method = Callable[..., Any]
@@ -27,7 +25,7 @@ def interface_methods(interface: type) -> tuple[dict[str, Method], list[str]]:
     owns = is_component(interface)
     methods: dict[str, Method] = {}
     faults: list[str] = []
-    for name, (owner, member) in sorted(_public_members(interface).items()):
+    for name, (owner, member) in sorted(public_members(interface).items()):
         where = f"{interface.__name__}.{name}"
         if owns and name in (*LIFE_CYCLE, *FILLED):
             continue  # checked as what they are, in `declaration`
@@ -50,25 +48,25 @@ def interface_methods(interface: type) -> tuple[dict[str, Method], list[str]]:
 def faults_of_implementation(implementation: type, interface: type, methods: dict[str, Method]) -> list[str]:
     """Return how `implementation` differs from the `methods` of `interface`."""
     faults = []
-    members = _public_members(implementation)
+    members = public_members(implementation)
     own = {name for name, (owner, member) in members.items() if not is_interface(owner) and callable(member)}
     for name, promised in methods.items():
         where = f"{implementation.__name__}.{name}"
         if name not in own:
             faults.append(
                 f"{implementation.__name__}: method {name!r} of interface {interface.__name__} is missing."
-                f"{nearest(name, own - set(methods))} Expected `{_header(name, promised)}`."
+                f"{nearest(name, own - set(methods))} Expected `{header(name, promised)}`."
             )
             continue
         written = members[name][1]
         if inspect.iscoroutinefunction(written) != inspect.iscoroutinefunction(promised):
             faults.append(
                 f"{where}: is `{_def(written)}`, but interface {interface.__name__} says `{_def(promised)}`. "
-                f"Write `{_header(name, promised)}`, or change the interface."
+                f"Write `{header(name, promised)}`, or change the interface."
             )
-        elif _parameters(written) != _parameters(promised):
+        elif parameters_of(written) != parameters_of(promised):
             faults.append(
-                f"{where}: takes {_shown(written)}, but interface {interface.__name__} says {_shown(promised)}; "
+                f"{where}: takes {shown(written)}, but interface {interface.__name__} says {shown(promised)}; "
                 "names, kinds and defaults must be the same."
             )
         faults += _faults_of_generator(where, written)
@@ -77,7 +75,7 @@ def faults_of_implementation(implementation: type, interface: type, methods: dic
 
 def faults_of_life_cycle(cls: type, name: str) -> list[str]:
     """Return what is wrong with `init`, `shutdown` or `main` of a component: they take nothing and return."""
-    member = _public_members(cls)[name][1]
+    member = public_members(cls)[name][1]
     where = f"{cls.__name__}.{name}"
     if not inspect.isfunction(member):
         return [f"{where}: must be a method, `def {name}(self)` or `async def {name}(self)`."]
@@ -85,7 +83,7 @@ def faults_of_life_cycle(cls: type, name: str) -> list[str]:
     required = len(inspect.signature(member).parameters)
     if required != 1:
         faults.append(
-            f"{where}: takes {_shown(member)}, but WeaverLab calls it without arguments: write `{_def(member)} "
+            f"{where}: takes {shown(member)}, but WeaverLab calls it without arguments: write `{_def(member)} "
             f"{name}(self)`. What it needs comes from `self`: refs, config, listeners."
         )
     return faults
@@ -105,10 +103,10 @@ def method_spec(name: str, promised: Method, written: Method, *, once: bool = Fa
 
 def public_names(cls: type) -> set[str]:
     """Return the public attributes that the author's own classes define."""
-    return set(_public_members(cls))
+    return set(public_members(cls))
 
 
-def _public_members(cls: type) -> dict[str, tuple[type, Any]]:
+def public_members(cls: type) -> dict[str, tuple[type, Any]]:
     """Return name -> (defining class, raw attribute) of what authors wrote in `cls` and its bases."""
     members = {}
     for owner in reversed(cls.__mro__):
@@ -116,6 +114,41 @@ def _public_members(cls: type) -> dict[str, tuple[type, Any]]:
             continue
         members.update({name: (owner, value) for name, value in vars(owner).items() if not name.startswith("_")})
     return members
+
+
+def required_arguments(cls: type) -> list[str]:
+    """Return what must be passed to make an instance of `cls`."""
+    if cls.__init__ is object.__init__:  # type: ignore[misc]
+        return []
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in variable]
+
+
+def parameters_of(method: Method) -> list[tuple[str, str, str]]:
+    """Return (name, kind, default) of each parameter but `self`, in a form that compares across re-run cells."""
+    return [
+        (
+            parameter.name,
+            parameter.kind.description,
+            ""
+            if parameter.default is parameter.empty
+            else f"{type(parameter.default).__qualname__} {parameter.default!r}",
+        )
+        for parameter in list(inspect.signature(method).parameters.values())[1:]
+    ]
+
+
+def shown(method: Method) -> str:
+    """Return the parameters of `method` as source, without annotations."""
+    signature = inspect.signature(method)
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=signature.empty))
+
+
+def header(name: str, method: Method) -> str:
+    """Return the line that begins a method `name` like `method`."""
+    return f"{_def(method)} {name}{shown(method)}"
 
 
 def _faults_of_shape(where: str, method: Method, owner: type) -> list[str]:
@@ -128,9 +161,7 @@ def _faults_of_shape(where: str, method: Method, owner: type) -> list[str]:
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
     ):
         return [f"{where}: its first parameter must be `self`."]
-    return _faults_of_generator(where, method) or _faults_of_stream(where, method, owner) + _faults_of_records(
-        method, owner
-    )
+    return _faults_of_generator(where, method) or _faults_of_stream(where, method, owner)
 
 
 def _faults_of_generator(where: str, method: Method) -> list[str]:
@@ -150,20 +181,6 @@ def _faults_of_stream(where: str, method: Method, owner: type) -> list[str]:
     return []
 
 
-def _faults_of_records(method: Method, owner: type) -> list[str]:
-    """Look again at the records of a signature: what they mention may have been defined after them."""
-    faults = []
-    for written in getattr(method, "__annotations__", {}).values():
-        try:
-            mentioned = list(parts(resolve(written, owner)))
-        except Exception:  # annotations of methods are the author's
-            continue
-        for record in mentioned:
-            if is_class(record) and issubclass(record, AutoMarshal):
-                faults += faults_of_record(record)
-    return faults
-
-
 _NO_STREAMS = "Streams between components are not supported yet."
 
 
@@ -177,29 +194,5 @@ def _faults_of_data(interface: type) -> list[str]:
     ]
 
 
-def _parameters(method: Method) -> list[tuple[str, str, str]]:
-    """Return (name, kind, default) of each parameter but `self`, in a form that compares across re-run cells."""
-    return [
-        (
-            parameter.name,
-            parameter.kind.description,
-            ""
-            if parameter.default is parameter.empty
-            else f"{type(parameter.default).__qualname__} {parameter.default!r}",
-        )
-        for parameter in list(inspect.signature(method).parameters.values())[1:]
-    ]
-
-
-def _shown(method: Method) -> str:
-    signature = inspect.signature(method)
-    bare = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
-    return str(signature.replace(parameters=bare, return_annotation=signature.empty))
-
-
 def _def(method: Method) -> str:
     return "async def" if inspect.iscoroutinefunction(method) else "def"
-
-
-def _header(name: str, method: Method) -> str:
-    return f"{_def(method)} {name}{_shown(method)}"

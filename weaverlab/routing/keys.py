@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import struct
 from hashlib import blake2b
-from typing import TypeAlias
 
 from weaverlab.routing.assignment import SLOTS
-
-Part: TypeAlias = "int | float | str"
-Key: TypeAlias = "Part | tuple[Part, ...]"
+from weaverlab.types import Key, KeyPart
 
 _DOUBLE = struct.Struct("<d")
 _LENGTH = struct.Struct("<I")
@@ -29,13 +26,13 @@ def slot_of(key: Key) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "little") % SLOTS
 
 
-def _part(value: Part) -> bytes:
+def _part(value: KeyPart) -> bytes:
     """Return `value` as bytes that say where they end, so that ("ab", "c") is not ("a", "bc")."""
     data = _bytes(value)
     return _LENGTH.pack(len(data)) + data
 
 
-def _bytes(value: Part) -> bytes:
+def _bytes(value: KeyPart) -> bytes:
     """Return a letter for the type of `value`, then what equal values of this type have in common."""
     if isinstance(value, str):
         return b"s" + value.encode("utf-8", "surrogatepass")

@@ -47,8 +47,7 @@ _NAMED_REST: Any = inspect.Parameter.VAR_KEYWORD
 
 def keywords_of(method: MethodSpec) -> bool:
     """Tell whether calls of `method` carry a dict of keyword arguments behind the positional ones."""
-    kinds = {parameter.kind for parameter in method.signature.parameters.values()}
-    return bool(kinds & {_NAMED, _NAMED_REST})
+    return method.has_keywords
 
 
 class Handle:
