@@ -21,8 +21,9 @@ from tests.apps.broken import DiesWhenAsked, Healthy
 from tests.apps.shop import Fragile, Polite, Shop, config
 from weaverlab import Deployment
 from weaverlab.config import parse
-from weaverlab.deployers import asking, multi, processes
-from weaverlab.deployers.launch import DeployerName
+from weaverlab.deployers import asking, multi
+from weaverlab.deployers.processes import LocalProcesses
+from weaverlab.deployers.version import DeployerName
 from weaverlab.errors import CallLost, ConfigError, DeployError, RemoteApplicationError, StoppedError
 from weaverlab.runtime.logs import LogEntry
 
@@ -62,7 +63,7 @@ class Starts:
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.left = 1_000
-        self._start = processes.start_process
+        self._start = LocalProcesses.start
 
     def __call__(self, *args: Any) -> Any:
         self.begun.set()
@@ -76,7 +77,7 @@ class Starts:
 @pytest.fixture
 def starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Starts]:
     starts = Starts()
-    monkeypatch.setattr(multi, "start_process", starts)
+    monkeypatch.setattr(LocalProcesses, "start", lambda *args: starts(*args))
     yield starts
     starts.may_go_on.set()
 
@@ -176,6 +177,26 @@ def test_an_async_init_that_exits_fails_the_deploy(deployer: DeployerName) -> No
 def test_an_async_init_may_use_threads_while_many_wait_for_it(deployer: DeployerName) -> None:
     with weaver.deploy(unruly.Impatient, deployer=deployer) as app:
         assert asyncio.run(app.get(unruly.Impatient).pings()) == 200
+
+
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+def test_a_stray_module_in_the_working_directory_is_not_taken_for_one_that_we_need(tmp_path: Path, method: str) -> None:
+    for name in ("dill", "signal", "weaverlab", "multiprocess"):
+        (tmp_path / f"{name}.py").write_text(f"raise ImportError('the stray {name}')\n")
+    script = (
+        "import sys, weaverlab as weaver\n"
+        f"sys.path[:0] = ['', {os.getcwd()!r}]\n"
+        "from tests.apps.broken import Healthy\n"
+        "from weaverlab.config import parse\n"
+        "import os, dill, multiprocess\n"
+        f"os.chdir({str(tmp_path)!r})\n"
+        f"with weaver.deploy(Healthy, config=parse('[multi]\\nstart_method = \"{method}\"')) as app:\n"
+        "    print(app.get(Healthy).ping())\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+
+    assert (done.stdout, done.stderr) == ("pong\n", "")
 
 
 # Processes that close, flood or inherit what is not theirs
@@ -303,7 +324,7 @@ def test_an_interrupt_while_stop_takes_the_last_figures_still_stops(monkeypatch:
         raise KeyboardInterrupt
 
     app = weaver.deploy(Healthy)
-    monkeypatch.setattr(app._backend, "counts", interrupted)
+    monkeypatch.setattr(app._version.backend, "counts", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
         app.stop()

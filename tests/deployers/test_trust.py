@@ -107,7 +107,7 @@ def test_only_this_user_can_enter_the_folder_of_the_sockets(app: Deployment) -> 
 
 def test_the_secret_is_in_no_argument_environment_or_repr_of_a_weavelet(app: Deployment) -> None:
     pid = app.replicas()[0].pid
-    placement = app._backend.door._placement  # type: ignore[attr-defined]
+    placement = app._version.backend.door._placement  # type: ignore[attr-defined]
     secret = placement.secret
 
     assert len(secret) == 32

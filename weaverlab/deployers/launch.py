@@ -9,8 +9,9 @@ from weaverlab.deployers import processes
 from weaverlab.deployers.backend import Progress, nobody_watches
 from weaverlab.deployers.configfile import ConfigGiven, load_config
 from weaverlab.deployers.deployment import Deployment
+from weaverlab.deployers.engine import Engine
 from weaverlab.deployers.output import Output, Show
-from weaverlab.deployers.version import Asked, Colocation, DeployerName, ReplicasWanted, start_version
+from weaverlab.deployers.version import Asked, Colocation, Deployer, Fakes, ReplicasWanted, start_version
 from weaverlab.errors import ConfigError, nearest
 
 DEPLOYERS = ("single", "rpc", "multi")
@@ -21,7 +22,7 @@ _deployments: WeakSet[Deployment] = WeakSet()  # that somebody still holds
 
 def deploy(
     *components: type,
-    deployer: DeployerName = "multi",
+    deployer: Deployer = "multi",
     config: ConfigGiven = None,
     replicas: ReplicasWanted | None = None,
     colocate: Colocation | None = None,
@@ -32,7 +33,7 @@ def deploy(
 
     Args:
         deployer: "multi" runs local processes, "single" everything in this one; "rpc" is for tests: everything in
-            this process, but over the real data plane.
+            this process, but over the real data plane. Or an engine of your own (see `deployers.engine`).
         config: the path of a weaver.toml, or what `weaverlab.config.parse` made of its text.
         replicas: weavelets for a component (default 1); on top of `[multi] replicas`.
         colocate: lists of components that share a weavelet; on top of `[multi] colocate`.
@@ -44,9 +45,12 @@ def deploy(
         DeclarationError, ConfigError, BundleError: all faults at once, before any process is started.
         DeployError: something failed while starting, with the traceback; no process is left.
     """
-    if deployer not in DEPLOYERS:
+    if deployer not in DEPLOYERS and (isinstance(deployer, type) or not isinstance(deployer, Engine)):
         raise ConfigError(
-            [f"deployer={deployer!r}: expected one of {', '.join(DEPLOYERS)}.{nearest(str(deployer), DEPLOYERS)}"]
+            [
+                f"deployer={deployer!r}: expected one of {', '.join(DEPLOYERS)}, or an engine: an object with a `name` "
+                f"and a method `start(replica)`.{nearest(str(deployer), DEPLOYERS)}"
+            ]
         )
     asked = Asked(components, deployer, load_config(config), replicas, colocate)
     deployment_id = unique_id(DEPLOYMENT_ID_DIGITS)
@@ -63,7 +67,7 @@ def deploy(
         raise
 
 
-def run(main: type, *, deployer: DeployerName = "single", config: ConfigGiven = None) -> None:
+def run(main: type, *, deployer: Deployer = "single", config: ConfigGiven = None) -> None:
     """Deploy the Main class `main`, run its body to the end, stop everything in order.
 
     Raises what the body raised, and KeyboardInterrupt after Ctrl-C; everything has been stopped by then.

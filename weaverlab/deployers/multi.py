@@ -1,18 +1,19 @@
-"""The deployer of local processes: one weavelet process for each replica of each colocation group."""
+"""The deployer of processes that an engine starts: one weavelet for each replica of each colocation group."""
 
 from __future__ import annotations
 
 import os
 import pickle
+import sys
 
 from weaverlab.bundle import Bundle
 from weaverlab.clock import SystemClock, system_rng
 from weaverlab.deployers.asking import ask, in_time
 from weaverlab.deployers.backend import Progress
+from weaverlab.deployers.engine import Engine
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.placing import place, socket_directory
 from weaverlab.deployers.plan import Plan
-from weaverlab.deployers.processes import WeaveletProcess, start_process
 from weaverlab.deployers.supervisor import Supervisor
 from weaverlab.errors import CallLost, DeployError, RemoteCallError, StoppedError
 from weaverlab.history import Event
@@ -33,24 +34,24 @@ DEPLOYER = Identity("deployer", "deployer", "")
 
 
 class Multi:
-    """Local processes, supervised."""
+    """Processes of an engine, supervised."""
 
-    name = "multi"
-
-    def __init__(self, plan: Plan, deployment_id: str, bundle: Bundle, output: Output) -> None:
+    def __init__(self, plan: Plan, deployment_id: str, bundle: Bundle, output: Output, engine: Engine) -> None:
+        self.name = engine.name
         self._plan = plan
         self._code = bundle.to_bytes()
         self._roots = pickle.dumps(([spec.implementation for spec in plan.app.components.values()], plan.app.chosen))
         # As they are now, also for a weavelet that is started again after the notebook has changed them.
         self._working_directory = _working_directory()
         self._environ = dict(os.environ)
+        self._import_path = tuple(sys.path)
         self._sockets = socket_directory()
         placed = place(plan, deployment_id, bundle.version, str(self._sockets.path), plan.config.multi.listeners)
         self.door = Weavelet(plan.app, placed.pop(""), output.log)
         self._stage: State = "starting"
         self._supervisor = Supervisor(
             placed.values(),
-            self._start_process,
+            engine,
             self._bootstrap,
             plan.config.multi.restarts_max,
             output,
@@ -104,11 +105,16 @@ class Multi:
         events = [*self.door.events(), *(event for control in self._controls() for event in ask(control.events))]
         return tuple(sorted(events, key=lambda event: event.at_s))
 
-    def _start_process(self, replica: str) -> WeaveletProcess:
-        return start_process(replica, self._plan.config.multi.start_method)
-
     def _bootstrap(self, placement: Placement) -> Bootstrap:
-        return Bootstrap(WEAVERLAB_VERSION, placement, self._working_directory, self._environ, self._code, self._roots)
+        return Bootstrap(
+            WEAVERLAB_VERSION,
+            placement,
+            self._working_directory,
+            self._environ,
+            self._import_path,
+            self._code,
+            self._roots,
+        )
 
     def _stop_weavelets(self, replicas: tuple[str, ...], drain_s: float) -> None:
         """Ask some weavelets to stop, and wait until they have; those that do not are killed."""

@@ -1,4 +1,4 @@
-"""Starting weavelets as local processes through `multiprocess`, and the pipes that tie them to their deployer.
+"""The engine of local processes: starts weavelets through `multiprocess`.
 
 The default start method is a fork server that has imported the runtime already: a new weavelet costs about
 12 ms and inherits nothing from this process, so it is safe in a Jupyter kernel, which runs threads and an event
@@ -14,83 +14,78 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import multiprocess
-from multiprocess import forkserver, resource_tracker, spawn
+from multiprocess import forkserver, resource_tracker, spawn, util
 
+import weaverlab.runtime
 from weaverlab.runtime.inherit import InheritedFds, become_weavelet
-from weaverlab.runtime.placement import Bootstrap, write_bootstrap
 
 StartMethod = Literal["forkserver", "spawn"]
 PRELOADED = ["weaverlab.runtime.inherit", "dill", "uvloop"]  # what is not installed is passed over
+# Where this WeaverLab is, so that another process finds the same one.
+HOME = str(Path(weaverlab.runtime.__file__).parent.parent.parent)
+UNPASSED = ("init_main", "sys_path")  # of what `multiprocess` prepares: code and its path come with the bootstrap
 
-_launching = threading.Lock()  # guards multiprocess.spawn.get_preparation_data while it is replaced
+_launching = threading.Lock()  # guards what `_as_we_start_processes` replaces in `multiprocess`
 
 
-class WeaveletProcess:
-    """One running weavelet process as its deployer holds it: its pid and our ends of its pipes."""
+class LocalProcess:
+    """One running weavelet process as its deployer holds it; an `engine.WeaveletProcess`."""
 
     def __init__(self, process: Any, lifeline_fd: int, events_fd: int, output_fd: int) -> None:
         self._process = process
-        self._lifeline_fd = lifeline_fd
+        self.lifeline_fd = lifeline_fd
         self.events_fd = events_fd
         self.output_fd = output_fd
         self.pid: int = process.pid
-        self.sentinel: int = process.sentinel
 
-    def send(self, bootstrap: Bootstrap) -> None:
-        """Tell the weavelet who it is. A weavelet that has died already is noticed by its sentinel, not here."""
-        with contextlib.suppress(BrokenPipeError), open(self._lifeline_fd, "wb", closefd=False) as stream:
-            write_bootstrap(stream, bootstrap)
-
-    def kill(self) -> None:
-        """End the process now."""
+    def send_signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, number)
 
-    def wait(self, timeout_s: float) -> bool:
-        """Return whether the process has ended within `timeout_s`."""
+    def wait(self, timeout_s: float) -> int | None:
         self._process.join(timeout_s)
-        return self._process.exitcode is not None
-
-    def death(self) -> str:
-        """Return how the process ended, in words."""
-        code = self._process.exitcode
-        if code is None:
-            return "still runs"
-        if code < 0:
-            named = -code in signal.Signals._value2member_map_  # those between SIGRTMIN and SIGRTMAX have no name
-            return f"was killed by {signal.Signals(-code).name if named else f'signal {-code}'}"
-        return f"exited with code {code}"
+        code: int | None = self._process.exitcode
+        return code
 
     def close(self) -> None:
-        """Release everything of ours that belongs to the process, which must have ended."""
-        for fd in (self._lifeline_fd, self.events_fd, self.output_fd):
+        for fd in (self.lifeline_fd, self.events_fd, self.output_fd):
             os.close(fd)
         self._process.close()
 
 
-def start_process(name: str, method: StartMethod) -> WeaveletProcess:
-    """Start a process that waits for its bootstrap. Costs about 12 ms (forkserver) or 90 ms (spawn)."""
-    context = multiprocess.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload(PRELOADED)
-    ends: list[int] = []
-    try:
-        for _ in range(3):
-            ends += os.pipe()  # the end to read from, the end to write to
-        stdin, lifeline, events, stdout, output, stderr = ends
-        process = context.Process(target=become_weavelet, args=(InheritedFds((stdin, stdout, stderr)),), name=name)
-        with _launching, _without_main_module():
-            process.start()
-    except BaseException:
-        for fd in ends:
+class LocalProcesses:
+    """Starts weavelets on this machine; an `engine.Engine`."""
+
+    name = "multi"
+
+    def __init__(self, method: StartMethod) -> None:
+        self._method = method
+
+    def start(self, replica: str) -> LocalProcess:
+        """Start a process that waits for its bootstrap. Costs about 12 ms (forkserver) or 90 ms (spawn)."""
+        context = multiprocess.get_context(self._method)
+        if self._method == "forkserver":
+            context.set_forkserver_preload(PRELOADED)
+        ends: list[int] = []
+        try:
+            for _ in range(3):
+                ends += os.pipe()  # the end to read from, the end to write to
+            stdin, lifeline, events, stdout, output, stderr = ends
+            pipes = InheritedFds((stdin, stdout, stderr))
+            process = context.Process(target=become_weavelet, args=(pipes,), name=replica)
+            with _launching, _as_we_start_processes():
+                process.start()
+        except BaseException:
+            for fd in ends:
+                os.close(fd)
+            raise
+        for fd in (stdin, stdout, stderr):
             os.close(fd)
-        raise
-    for fd in (stdin, stdout, stderr):
-        os.close(fd)
-    return WeaveletProcess(process, lifeline, events, output)
+        return LocalProcess(process, lifeline, events, output)
 
 
 def end_servants() -> None:
@@ -107,16 +102,32 @@ def end_servants() -> None:
 
 
 @contextlib.contextmanager
-def _without_main_module() -> Iterator[None]:
-    """Keep `multiprocess` from running the user's script again in the child: code travels in the bundle."""
+def _as_we_start_processes() -> Iterator[None]:
+    """Change two habits of `multiprocess` while it starts a process for us.
+
+    It would run the user's script again in the child: code travels in the bundle. And it would look for modules in the
+    working directory first, where a stray `dill.py` or `signal.py` may lie.
+    """
     vars(sys.modules["__main__"]).setdefault("__spec__", None)  # which `%reset` of a notebook deletes
-    original = spawn.get_preparation_data
+    prepare, execute = spawn.get_preparation_data, util.spawnv_passfds
 
-    def prepare(name: str) -> dict[str, Any]:
-        return {key: value for key, value in original(name).items() if not key.startswith("init_main")}
+    def prepare_less(name: str) -> dict[str, Any]:
+        return {key: value for key, value in prepare(name).items() if not key.startswith(UNPASSED)}
 
-    spawn.get_preparation_data = prepare
+    def execute_elsewhere(path: bytes, arguments: list[Any], fds: list[int]) -> int:
+        at = arguments.index("-c") + 1
+        command = f"import sys; sys.path[:] = {_import_path()!r}; {arguments[at]}"
+        pid: int = execute(path, [*arguments[:at], command, *arguments[at + 1 :]], fds)
+        return pid
+
+    spawn.get_preparation_data, util.spawnv_passfds = prepare_less, execute_elsewhere
     try:
         yield
     finally:
-        spawn.get_preparation_data = original
+        spawn.get_preparation_data, util.spawnv_passfds = prepare, execute
+
+
+def _import_path() -> list[str]:
+    """Return where our own modules are found: `sys.path` without the working directory, but with our home."""
+    path = [entry for entry in sys.path if entry]
+    return path if HOME in path else [*path, HOME]

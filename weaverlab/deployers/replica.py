@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections import deque
 from dataclasses import replace
 from typing import Literal
 
-from weaverlab.deployers.processes import WeaveletProcess
+from weaverlab.deployers.engine import WeaveletProcess
 from weaverlab.runtime.placement import Placement
 from weaverlab.types import ReplicaInfo
 
@@ -51,6 +52,7 @@ class Replica:
         self.restart_at_s: float | None = None
         self.listeners: dict[str, str] = {}
         self.failure = ""
+        self.unsent = memoryview(b"")  # of its bootstrap
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self.event_lines = Lines(EVENT_LINE_BYTES_MAX)
         self.output_lines = Lines(PRINTED_LINE_BYTES_MAX)
@@ -78,3 +80,13 @@ class Replica:
     def info(self) -> ReplicaInfo:
         healthy = self.state == "ready"
         return ReplicaInfo(self.id, self.placement.hosted, self.pid, self.placement.address, healthy, self.restarts)
+
+
+def death(code: int | None) -> str:
+    """Return in words how a process ended, by its exit code: minus the number of the signal that killed it."""
+    if code is None:
+        return "is lost: it does not even end when it is killed"
+    if code >= 0:
+        return f"exited with code {code}"
+    named = -code in signal.Signals._value2member_map_  # those between SIGRTMIN and SIGRTMAX have no name
+    return f"was killed by {signal.Signals(-code).name if named else f'signal {-code}'}"

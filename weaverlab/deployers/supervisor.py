@@ -13,6 +13,7 @@ import contextlib
 import os
 import pickle
 import selectors
+import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterable
@@ -20,29 +21,30 @@ from typing import Any
 
 from weaverlab.clock import Clock, Rng
 from weaverlab.deployers.backend import Progress
+from weaverlab.deployers.engine import Engine
 from weaverlab.deployers.output import Output
-from weaverlab.deployers.processes import WeaveletProcess
-from weaverlab.deployers.replica import READ_BYTES, Replica
+from weaverlab.deployers.replica import READ_BYTES, Replica, death
 from weaverlab.errors import DeployError
 from weaverlab.routing import Backoff
 from weaverlab.runtime import failures
 from weaverlab.runtime.events import parse_event
-from weaverlab.runtime.placement import Bootstrap, Placement
+from weaverlab.runtime.placement import Bootstrap, Placement, bootstrap_bytes
 
 STABLE_S = 10.0  # a replica that has been ready this long starts with a clean record when it dies
 RESTART_BACKOFF = Backoff(first_s=0.05, cap_s=5.0)
+TICK_S = 0.5  # between looks at what no pipe tells
 REAP_TIMEOUT_S = 1.0  # from a process's last sign of life to its exit code
 CLOSE_TIMEOUT_S = 10.0  # killed processes end at once, but for one that hangs in the kernel
 REST_READS_MAX = 4  # of a dead process's pipe: one empties it (64 KiB), one sees its end
 
 
 class Supervisor:
-    """Keeps `replicas` running until told otherwise. `start` starts the process of a replica, by its id."""
+    """Keeps `replicas` running until told otherwise."""
 
     def __init__(
         self,
         placements: Iterable[Placement],
-        start: Callable[[str], WeaveletProcess],
+        engine: Engine,
         bootstrap: Callable[[Placement], Bootstrap],
         restarts_max: int,
         output: Output,
@@ -54,7 +56,7 @@ class Supervisor:
         """`irreplaceable` is a component whose state dies with its process, so restarting it would lie."""
         self.replicas = {placement.replica: Replica(placement) for placement in placements}
         self.failure: DeployError | None = None
-        self._start = start
+        self._engine = engine
         self._bootstrap = bootstrap
         self._restarts_max = restarts_max
         self._output = output
@@ -131,7 +133,7 @@ class Supervisor:
         with self._changed:
             for replica in (self.replicas[name] for name in replicas):
                 if replica.process is not None:
-                    replica.process.kill()
+                    replica.process.send_signal(signal.SIGKILL)
 
     def note(self, replica: Replica, message: str, level: str = "WARNING") -> None:
         """Log what happened to `replica`."""
@@ -166,33 +168,34 @@ class Supervisor:
             return
         replica.remove_socket()
         try:
-            process = self._start(replica.id)
+            process = self._engine.start(replica.id)
         except Exception as error:
             self._fail(DeployError(f"cannot start {replica.id}: {type(error).__name__}: {error}"))
             return
         with self._changed:
             replica.began(process)
             if self._is_stopping:  # whoever asked for it could not know of this process
-                process.kill()
-        for fd, react in (
-            (process.events_fd, self._read_events),
-            (process.output_fd, self._read_output),
-            (process.sentinel, self._died),
+                process.send_signal(signal.SIGKILL)
+        replica.unsent = memoryview(bootstrap_bytes(self._bootstrap(replica.placement)))
+        os.set_blocking(process.lifeline_fd, False)  # whoever does not read must not hold up the others
+        for fd, kind, react in (
+            (process.lifeline_fd, selectors.EVENT_WRITE, self._send_bootstrap),
+            (process.events_fd, selectors.EVENT_READ, self._events_came),
+            (process.output_fd, selectors.EVENT_READ, self._read_output),
         ):
-            self._selector.register(fd, selectors.EVENT_READ, (react, replica))
-        process.send(self._bootstrap(replica.placement))
+            self._selector.register(fd, kind, (react, replica))
 
     def _run(self) -> None:
         for replica in self.replicas.values():
             self._guarded(self._launch, replica)
         while not self._is_closing or any(replica.process for replica in self.replicas.values()):
-            for key, _ in self._selector.select(self._next_restart_in_s()):
+            for key, _ in self._selector.select(self._wait_s()):
                 if key.data is None:
                     os.read(self._wake_r, 1)
                 elif key.fileobj in self._selector.get_map():  # the same turn may have seen the end of its process
                     self._guarded(*key.data)
             for replica in self.replicas.values():
-                self._guarded(self._restart_if_due, replica)
+                self._guarded(self._look_after, replica)
 
     def _guarded(self, react: Callable[[Replica], None], replica: Replica) -> None:
         """Let what must not happen fail the deployment, which somebody notices, and not only this thread."""
@@ -200,6 +203,24 @@ class Supervisor:
             react(replica)
         except Exception:
             self._fail(DeployError(f"its supervisor failed over {replica.id}.\n{traceback.format_exc()}"))
+
+    def _send_bootstrap(self, replica: Replica) -> None:
+        assert replica.process is not None
+        fd = replica.process.lifeline_fd
+        try:
+            replica.unsent = replica.unsent[os.write(fd, replica.unsent) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:  # it has died already, which is noticed elsewhere
+            replica.unsent = memoryview(b"")
+        if not replica.unsent:
+            self._selector.unregister(fd)
+
+    def _events_came(self, replica: Replica) -> None:
+        assert replica.process is not None
+        self._read_events(replica)
+        if replica.process.events_fd not in self._selector.get_map():
+            self._died(replica)
 
     def _read_events(self, replica: Replica) -> None:
         assert replica.process is not None
@@ -256,16 +277,15 @@ class Supervisor:
         """Take in the end of a process: its last words first, then decide what to do about it."""
         assert replica.process is not None
         process = replica.process
-        self._selector.unregister(process.sentinel)
-        if not self._read_rest(process.events_fd, self._read_events, replica):
-            # Only the weavelet itself writes there, so it lives: its fork server has died. Let alone, it would remove
-            # the sockets, as it does when its deployer is gone.
-            process.kill()
-        self._read_rest(process.output_fd, self._read_output, replica)
-        if not process.wait(REAP_TIMEOUT_S):  # it closed the pipe by which its end is noticed: alive, but lost to us
-            process.kill()
-            process.wait(REAP_TIMEOUT_S)
-        how = process.death()
+        for fd, read in ((process.events_fd, self._read_events), (process.output_fd, self._read_output)):
+            self._read_rest(fd, read, replica)
+        if process.lifeline_fd in self._selector.get_map():
+            self._selector.unregister(process.lifeline_fd)
+        code = process.wait(REAP_TIMEOUT_S)
+        if code is None:  # it closed the pipe by which its end is noticed: alive, but lost to us
+            process.send_signal(signal.SIGKILL)
+            code = process.wait(REAP_TIMEOUT_S)
+        how = death(code)
         process.close()
         with self._changed:
             replica.process = None
@@ -280,20 +300,15 @@ class Supervisor:
             pause_s = replica.restart_at_s - self._clock.now_s()
             self.note(replica, f"{how}; it is started again in {pause_s:.2f} s")
 
-    def _read_rest(self, fd: int, read: Callable[[Replica], None], replica: Replica) -> bool:
-        """Read what a dead process left in a pipe; return whether nobody holds it open.
-
-        A process that it started may do so, and go on writing: do not wait for it.
-        """
+    def _read_rest(self, fd: int, read: Callable[[Replica], None], replica: Replica) -> None:
+        """Read what a dead process left in a pipe. A process of its own may hold it, and go on writing: do not wait."""
         os.set_blocking(fd, False)
         with contextlib.suppress(BlockingIOError):
             for _ in range(REST_READS_MAX):
                 if fd in self._selector.get_map():
                     read(replica)
-        has_ended = fd not in self._selector.get_map()
-        if not has_ended:
+        if fd in self._selector.get_map():
             self._selector.unregister(fd)
-        return has_ended
 
     def _verdict(self, replica: Replica, how: str) -> str | None:
         """Return why the deployment must fail because of this death, or None when the replica is to be restarted."""
@@ -315,17 +330,23 @@ class Supervisor:
         replica.restart_at_s = now_s + RESTART_BACKOFF.pause_s(replica.failures_in_a_row, self._rng)
         return None
 
-    def _next_restart_in_s(self) -> float | None:
+    def _wait_s(self) -> float:
+        """Return how long the thread may wait for something to happen."""
         due = [replica.restart_at_s for replica in self.replicas.values() if replica.restart_at_s is not None]
-        return max(0.0, min(due) - self._clock.now_s()) if due else None
+        return min(TICK_S, max(0.0, min(due) - self._clock.now_s())) if due else TICK_S
 
-    def _restart_if_due(self, replica: Replica) -> None:
-        if replica.restart_at_s is None or replica.restart_at_s > self._clock.now_s():
-            return
-        replica.restart_at_s = None
-        replica.restarts += 1
-        replica.keep_addresses()
-        self._launch(replica)
+    def _look_after(self, replica: Replica) -> None:
+        """Do what no pipe tells: start a replica again when it is time, and notice an end that a pipe hides."""
+        if replica.process is not None:
+            # A process that it forked holds its pipes open; or its fork server has died, and nobody knows of it.
+            if replica.process.wait(0.0) is not None:
+                replica.process.send_signal(signal.SIGKILL)
+                self._died(replica)
+        elif replica.restart_at_s is not None and replica.restart_at_s <= self._clock.now_s():
+            replica.restart_at_s = None
+            replica.restarts += 1
+            replica.keep_addresses()
+            self._launch(replica)
 
     def _fail(self, error: DeployError) -> None:
         """Give up: everything is killed, and whoever waits learns why."""

@@ -12,14 +12,18 @@ from typing import Literal, TypeAlias
 
 from weaverlab.config import Config
 from weaverlab.deployers.backend import Backend, Progress
+from weaverlab.deployers.engine import Engine
 from weaverlab.deployers.inprocess import Rpc, Single
 from weaverlab.deployers.multi import Multi
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.plan import Plan, make_plan
+from weaverlab.deployers.processes import LocalProcesses
 
 DeployerName: TypeAlias = Literal["single", "rpc", "multi"]
+Deployer: TypeAlias = "DeployerName | Engine"
 ReplicasWanted: TypeAlias = Mapping[str | type, int]
 Colocation: TypeAlias = Iterable[Iterable[str | type]]
+Fakes: TypeAlias = Mapping[type, object]
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Asked:
     """What somebody wants deployed, in the words of `weaverlab.deploy`; nothing of it is checked yet."""
 
     components: tuple[type, ...]
-    deployer: DeployerName
+    deployer: Deployer
     config: Config
     replicas: ReplicasWanted | None = None
     colocate: Colocation | None = None
@@ -60,7 +64,7 @@ def start_version(asked: Asked, deployment_id: str, output: Output, progress: Pr
     return Version(code, asked, plan, backend)
 
 
-def _backend(deployer: DeployerName, plan: Plan, deployment_id: str, output: Output) -> tuple[str, Backend]:
+def _backend(deployer: Deployer, plan: Plan, deployment_id: str, output: Output) -> tuple[str, Backend]:
     if deployer == "single":
         return "", Single(plan, deployment_id, output)
     if deployer == "rpc":
@@ -68,4 +72,5 @@ def _backend(deployer: DeployerName, plan: Plan, deployment_id: str, output: Out
     from weaverlab import bundle
 
     code = bundle.build([spec.implementation for spec in plan.app.components.values()])
-    return code.version, Multi(plan, deployment_id, code, output)
+    engine = LocalProcesses(plan.config.multi.start_method) if deployer == "multi" else deployer
+    return code.version, Multi(plan, deployment_id, code, output, engine)

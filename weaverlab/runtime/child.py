@@ -63,6 +63,7 @@ def _run(bootstrap: Bootstrap, events: EventPipe) -> int:
     os.environ.clear()
     os.environ.update(bootstrap.environ)
     os.chdir(bootstrap.working_directory)
+    sys.path[:] = bootstrap.import_path
     bundle.install(bundle.Bundle.from_bytes(bootstrap.bundle))
     app = build_application(*pickle.loads(bootstrap.roots))
     orders: Orders = queue.SimpleQueue()

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+import dill  # noqa: F401 - as long as modules are searched for in places of our choice (see `child`)
 from multiprocess import reduction
 
 from weaverlab.runtime import child

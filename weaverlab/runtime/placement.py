@@ -53,19 +53,19 @@ class Bootstrap:
     placement: Placement
     working_directory: str
     environ: dict[str, str] = field(repr=False)
+    import_path: tuple[str, ...]
     bundle: bytes = field(repr=False)
     roots: bytes = field(repr=False)
 
 
-def write_bootstrap(stream: BinaryIO, bootstrap: Bootstrap) -> None:
-    """Write `bootstrap` and leave the stream open: its end of file is the weavelet's signal to end."""
+def bootstrap_bytes(bootstrap: Bootstrap) -> bytes:
+    """Return what to write to a weavelet's standard input. Leave that open: its end is the weavelet's signal to end."""
     body = pickle.dumps(bootstrap)
-    stream.write(_LENGTH.pack(len(body)) + body)
-    stream.flush()
+    return _LENGTH.pack(len(body)) + body
 
 
 def read_bootstrap(stream: BinaryIO) -> Bootstrap:
-    """Read what `write_bootstrap` wrote."""
+    """Read `bootstrap_bytes`."""
     head = stream.read(_LENGTH.size)
     length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else 0
     if not 0 < length <= BOOTSTRAP_BYTES_MAX:
