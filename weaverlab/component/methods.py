@@ -10,9 +10,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from functools import cached_property
 from typing import Any, Generic, get_origin
 
-from weaverlab.component.annotations import marker_of, own_annotations, resolve
+from weaverlab.component.annotations import is_class, marker_of, own_annotations, parts, resolve
 from weaverlab.component.application import MethodSpec
 from weaverlab.component.declare import FILLED, FRAMEWORK, is_component, is_interface
+from weaverlab.component.marshal import AutoMarshal
+from weaverlab.component.travel import faults_of_record
 from weaverlab.errors import nearest
 
 Method = Callable[..., Any]
@@ -161,7 +163,9 @@ def _faults_of_shape(where: str, method: Method, owner: type) -> list[str]:
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
     ):
         return [f"{where}: its first parameter must be `self`."]
-    return _faults_of_generator(where, method) or _faults_of_stream(where, method, owner)
+    return _faults_of_generator(where, method) or _faults_of_stream(where, method, owner) + _faults_of_records(
+        method, owner
+    )
 
 
 def _faults_of_generator(where: str, method: Method) -> list[str]:
@@ -179,6 +183,20 @@ def _faults_of_stream(where: str, method: Method, owner: type) -> list[str]:
     if (get_origin(returned) or returned) in _STREAMS:
         return [f"{where}: returns {written}, which cannot be sent: return a list. {_NO_STREAMS}"]
     return []
+
+
+def _faults_of_records(method: Method, owner: type) -> list[str]:
+    """Look again at the records of a signature: what they mention may have been defined after them."""
+    faults = []
+    for written in getattr(method, "__annotations__", {}).values():
+        try:
+            mentioned = list(parts(resolve(written, owner)))
+        except Exception:  # annotations of methods are the author's
+            continue
+        for record in mentioned:
+            if is_class(record) and issubclass(record, AutoMarshal):
+                faults += faults_of_record(record)
+    return faults
 
 
 _NO_STREAMS = "Streams between components are not supported yet."
