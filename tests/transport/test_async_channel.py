@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy
 import pytest
@@ -17,7 +20,9 @@ from weaverlab.errors import (
     StoppedError,
     Unreachable,
 )
-from weaverlab.transport import AsyncChannel
+from weaverlab.transport import AsyncChannel, sockets, stream
+from weaverlab.wire import ServerHandshake
+from weaverlab.wire.handshake import MESSAGE_BYTES
 
 LOOPS = ["asyncio", *(["uvloop"] if importlib.util.find_spec("uvloop") else [])]
 
@@ -255,6 +260,127 @@ def test_a_closed_channel_fails_its_calls_and_says_so(world, run):
                 await call
             with pytest.raises(StoppedError):
                 await channel.call(ECHO, 1, 5.0)
+
+    run(main())
+
+
+@contextmanager
+def silent(world) -> Iterator[socket.socket]:
+    """A listener of our own at the world's address."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(world.path)
+        listener.listen()
+        listener.setblocking(False)
+        yield listener
+
+
+async def accepted(listener: socket.socket) -> socket.socket:
+    """Accept a caller, shake hands, and read nothing more."""
+    loop = asyncio.get_running_loop()
+    sock, _ = await loop.sock_accept(listener)
+    handshake = ServerHandshake(SECRET, bytes(32))
+    while not handshake.is_done:
+        await loop.sock_sendall(sock, handshake.receive(await loop.sock_recv(sock, MESSAGE_BYTES)))
+    return sock
+
+
+def test_giving_a_peer_up_loses_the_calls_that_may_be_lost_and_no_other(world, run):
+    world.serve()
+
+    async def main() -> None:
+        async with Channel(world) as channel:
+            hopeful = asyncio.ensure_future(channel.call(HOLD, "held", 10.0))
+            lost = asyncio.ensure_future(channel.call(HOLD, "lost", 10.0, may_give_up=True))
+            await entered(world)
+            await entered(world)
+
+            channel.give_up(True)
+
+            with pytest.raises(CallLost, match="another replica does") as caught:
+                await lost
+            assert caught.value.maybe_executed
+            with pytest.raises(Unreachable):
+                await channel.call(ECHO, "refused", 5.0)
+            world.methods.release.set()
+            assert (await hopeful).value == "held"
+            channel.give_up(False)
+            assert (await channel.call(ECHO, "again", 5.0)).value == "again"
+
+    run(main())
+    assert world.methods.executed == ["held", "again"]
+
+
+@pytest.mark.parametrize("how", ["give_up", "close"])
+def test_calls_that_wait_for_a_connection_go_elsewhere_at_once(world, run, how):
+    async def main(listener: socket.socket) -> None:
+        async with Channel(world) as channel:
+            calls = [asyncio.ensure_future(channel.call(ECHO, 1, 15.0)) for _ in range(3)]
+            sock, _ = await asyncio.get_running_loop().sock_accept(listener)  # and be silent
+
+            if how == "close":
+                channel.close()
+            else:
+                channel.give_up(True)
+
+            for error in await asyncio.gather(*calls, return_exceptions=True):
+                assert isinstance(error, StoppedError if how == "close" else Unreachable)
+            sock.close()
+
+    with silent(world) as listener:
+        run(asyncio.wait_for(main(listener), sockets.HANDSHAKE_TIMEOUT_S))
+
+
+def test_calls_that_wait_for_room_go_elsewhere_when_the_peer_is_given_up(world, run, monkeypatch):
+    monkeypatch.setattr(stream, "QUEUED_BYTES_MAX", 1 << 20)
+
+    async def main(listener: socket.socket) -> None:
+        async with Channel(world) as channel:
+            first = asyncio.ensure_future(channel.call(ECHO, bytes(16 << 20), 15.0, may_give_up=True))
+            sock = await accepted(listener)
+            while "in_flight=1" not in repr(channel):
+                await asyncio.sleep(0)
+            waiting = asyncio.ensure_future(channel.call(ECHO, 1, 15.0))
+            await asyncio.sleep(0)
+
+            channel.give_up(True)
+
+            assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], CallLost)
+            with pytest.raises(Unreachable):
+                await waiting
+            sock.close()
+
+    with silent(world) as listener:
+        run(main(listener))
+
+
+def test_a_call_whose_time_ran_out_in_the_queue_may_be_executed_yet(world, run):
+    async def main(listener: socket.socket) -> None:
+        async with Channel(world) as channel:
+            call = asyncio.ensure_future(channel.call(ECHO, bytes(16 << 20), 0.2))
+            sock = await accepted(listener)
+
+            with pytest.raises(DeadlineExceeded) as caught:
+                await call
+
+            assert caught.value.maybe_executed
+            sock.close()
+
+    with silent(world) as listener:
+        run(main(listener))
+
+
+def test_a_channel_that_is_to_close_answers_what_it_has_first(world, run):
+    server = world.serve()
+
+    async def main() -> None:
+        async with Channel(world) as channel:
+            held = asyncio.ensure_future(channel.call(HOLD, "held", 10.0))
+            await entered(world)
+            channel.close_when_idle()
+            world.methods.release.set()
+            assert (await held).value == "held"
+            while not repr(server).endswith("mux=0)"):
+                await asyncio.sleep(0.001)
 
     run(main())
 

@@ -23,8 +23,7 @@ from weaverlab.errors import (
     StoppedError,
     Unreachable,
 )
-from weaverlab.transport import SyncPool
-from weaverlab.transport import sync_pool as sync_pool_module
+from weaverlab.transport import SyncPool, patience, sockets
 from weaverlab.wire import ServerHandshake
 from weaverlab.wire.handshake import MESSAGE_BYTES
 
@@ -107,23 +106,114 @@ def test_a_listener_that_never_answers_the_handshake_is_unreachable(world):
             world.pool().call(ECHO, 1, 0.05)
 
 
-def test_a_peer_that_does_not_take_the_call_is_noticed_at_the_deadline(world, in_thread):
-    def shake_hands_and_read_nothing_more() -> socket.socket:
-        sock, _ = listener.accept()
-        handshake = ServerHandshake(SECRET, bytes(32))
-        while not handshake.is_done:
-            sock.sendall(handshake.receive(sock.recv(MESSAGE_BYTES)))
-        return sock
+def shake_hands_and_read_nothing_more(listener: socket.socket) -> socket.socket:
+    sock, _ = listener.accept()
+    handshake = ServerHandshake(SECRET, bytes(32))
+    while not handshake.is_done:
+        sock.sendall(handshake.receive(sock.recv(MESSAGE_BYTES)))
+    return sock
 
+
+def test_a_peer_that_does_not_take_the_call_is_noticed_at_the_deadline(world, in_thread):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(world.path)
         listener.listen()
-        peer = in_thread(shake_hands_and_read_nothing_more)
+        peer = in_thread(shake_hands_and_read_nothing_more, listener)
         with pytest.raises(DeadlineExceeded) as caught:
             world.pool().call(ECHO, (bytes(8 << 20),), 0.1)
 
         assert not caught.value.maybe_executed  # it lacks the end of the frame
         peer().close()
+
+
+@pytest.fixture
+def short_sleeps(monkeypatch):
+    monkeypatch.setattr(patience, "ATTENTION_S", 0.02)
+
+
+@pytest.mark.parametrize("may_give_up", [True, False])
+def test_a_call_that_waits_for_a_peer_that_is_given_up_is_lost_if_it_may_be(
+    world, in_thread, short_sleeps, may_give_up
+):
+    world.serve()
+    pool = world.pool()
+    outcome = in_thread(lambda: pool.call(HOLD, "held", 20.0, may_give_up=may_give_up))
+    world.methods.entered.acquire(timeout=10)
+
+    pool.is_given_up = True
+
+    if may_give_up:
+        error = outcome()
+        assert isinstance(error, CallLost) and error.maybe_executed
+        assert "another replica does" in str(error)
+    else:
+        with pytest.raises(Unreachable):
+            while True:  # long enough for the held call to notice, too
+                pool.call(ECHO, 1, 5.0)
+        world.methods.release.set()
+        assert outcome().value == "held"
+
+
+def test_a_peer_that_is_given_up_gets_no_call_and_when_it_answers_again_it_does(world):
+    world.serve()
+    pool = world.pool()
+    pool.is_given_up = True
+    with pytest.raises(Unreachable) as caught:
+        pool.call(ECHO, 1, 5.0)
+    pool.is_given_up = False
+
+    assert not caught.value.maybe_executed
+    assert pool.call(ECHO, 2, 5.0).value == 2
+    assert world.methods.executed == [2]
+
+
+@pytest.mark.parametrize("backlog", [8, 0])
+def test_whoever_connects_to_a_silent_peer_leaves_when_it_is_given_up(world, in_thread, short_sleeps, backlog):
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(world.path)
+        listener.listen(backlog)  # it accepts nobody, as a stopped process does; with 0 there is room for one alone
+        first.connect(world.path)
+        pool = world.pool()
+        outcome = in_thread(pool.call, ECHO, 1, 20.0)
+        started_s = time.monotonic()
+
+        pool.is_given_up = True
+
+        error = outcome()
+        assert isinstance(error, Unreachable) and not error.maybe_executed
+        assert "another replica does" in str(error)
+        assert time.monotonic() - started_s < sockets.HANDSHAKE_TIMEOUT_S
+
+
+def test_a_call_that_a_given_up_peer_did_not_take_whole_was_not_executed(world, in_thread, short_sleeps):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(world.path)
+        listener.listen()
+        peer = in_thread(shake_hands_and_read_nothing_more, listener)
+        pool = world.pool()
+        outcome = in_thread(pool.call, ECHO, (bytes(8 << 20),), 20.0)
+        sock = peer()
+        sock.recv(1)  # the beginning of the call is there
+
+        pool.is_given_up = True
+
+        error = outcome()
+        assert isinstance(error, Unreachable) and not error.maybe_executed
+        sock.close()
+
+
+def test_a_pool_that_ends_keeps_no_connection_and_disturbs_no_call(world, in_thread):
+    server, pool = world.serve(), world.pool()
+    outcome = in_thread(pool.call, HOLD, "held", 20.0)
+    world.methods.entered.acquire(timeout=10)
+
+    pool.close_when_idle()
+    world.methods.release.set()
+
+    assert outcome().value == "held"
+    assert pool.call(ECHO, "late", 5.0).value == "late"
+    assert repr(pool).endswith("idle=0)")
+    server.stop(1.0)
 
 
 @pytest.mark.parametrize("timeout_s", [1e-9, 0.5, float("inf")])
@@ -266,8 +356,7 @@ sys.stdin.read()
 """
 
 
-def test_an_interrupt_that_does_not_wake_the_thread_is_noticed_all_the_same(world, monkeypatch):
-    monkeypatch.setattr(sync_pool_module, "ATTENTION_S", 0.02)
+def test_an_interrupt_that_does_not_wake_the_thread_is_noticed_all_the_same(world, short_sleeps):
     world.serve()
     pool = world.pool()
 
@@ -284,8 +373,7 @@ def test_an_interrupt_that_does_not_wake_the_thread_is_noticed_all_the_same(worl
     assert time.monotonic() - started_s < 10.0  # not only when the deadline has come
 
 
-def test_deadlines_are_kept_by_calls_that_wait_longer_than_one_sleep(world, monkeypatch):
-    monkeypatch.setattr(sync_pool_module, "ATTENTION_S", 0.02)
+def test_deadlines_are_kept_by_calls_that_wait_longer_than_one_sleep(world, short_sleeps):
     world.serve()
     pool = world.pool()
     started_s = time.monotonic()

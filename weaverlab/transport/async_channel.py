@@ -16,6 +16,7 @@ from weaverlab.clock import secret_bytes
 from weaverlab.errors import AuthenticationError, CallLost, DeadlineExceeded, ProtocolError, StoppedError, Unreachable
 from weaverlab.transport.address import open_socket, unix_path
 from weaverlab.transport.answer import Answer
+from weaverlab.transport.patience import GIVEN_UP
 from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, unreachable
 from weaverlab.transport.stream import Stream
 from weaverlab.wire import (
@@ -49,6 +50,7 @@ class AsyncChannel:
         self._link: _Link | None = None
         self._connecting: asyncio.Task[_Link] | None = None
         self._is_closed = False
+        self.is_given_up = False  # changed by `give_up`
 
     def __repr__(self) -> str:
         in_flight = len(self._link.calls) if self._link else 0
@@ -66,7 +68,8 @@ class AsyncChannel:
     ) -> ReceivedReply:
         """Send one call and await its reply. Cancelling the awaiting task cancels the callee.
 
-        With `may_give_up` the call is lost when `give_up` is called: another peer can be asked.
+        Once the peer is given up, a call that has not been sent is Unreachable, and with `may_give_up` one that has
+        been is lost.
         Arrays and large `bytes` are sent from where they are: do not change them before the reply is here.
         Raises what `SyncPool.call` does, and asyncio.CancelledError.
         """
@@ -74,7 +77,13 @@ class AsyncChannel:
         loop = self._loop
         ends_s = loop.time() + timeout_s
         link = self._link
-        if link is None or link.connection.state is not State.READY or link.is_congested or timeout_s <= 0:
+        if (
+            link is None
+            or link.connection.state is not State.READY
+            or link.is_congested
+            or timeout_s <= 0
+            or self.is_given_up
+        ):
             link = await self._wait_ready(ends_s)
             timeout_s = ends_s - loop.time()
         call_id = link.last_call_id = link.last_call_id + 1
@@ -95,15 +104,18 @@ class AsyncChannel:
         On the loop's thread, or on any once the loop has been closed, as it is after every `asyncio.run`.
         """
         self._is_closed = True
-        if self._connecting is not None and not self._loop.is_closed():
-            self._connecting.cancel()
+        if not self._loop.is_closed():
+            self._stop_connecting()
         if self._link is not None:
             self._link.lose("this channel was closed")
 
-    def give_up(self) -> None:
-        """Let the calls in flight that may be given up be lost. On the loop's thread."""
-        if self._link is not None:
-            self._link.give_up()
+    def give_up(self, is_given_up: bool) -> None:
+        """Wait for this peer no longer, since others answer; or take that back. On the loop's thread."""
+        self.is_given_up = is_given_up
+        if is_given_up:
+            self._stop_connecting()
+            if self._link is not None:
+                self._link.give_up()
 
     def close_when_idle(self) -> None:
         """Close the connection when no call is in flight on it, now or later. On the loop's thread."""
@@ -111,23 +123,39 @@ class AsyncChannel:
             self._link.close_when_idle()
 
     async def _wait_ready(self, ends_s: float) -> _Link:
-        """Return a link that takes calls. Raises DeadlineExceeded when there is none in time."""
-        try:
-            while True:
-                if self._is_closed:
-                    raise StoppedError(f"{self.address}: this channel is closed.")
-                left_s = ends_s - self._loop.time()
-                if left_s <= 0:
-                    raise asyncio.TimeoutError
-                link = self._link
-                if link is None or link.connection.state is not State.READY:
-                    await asyncio.wait_for(asyncio.shield(self._begin_connect()), left_s)
-                elif link.is_congested:
-                    await asyncio.wait_for(link.wait_drained(), left_s)
-                else:
-                    return link
-        except asyncio.TimeoutError:
-            raise DeadlineExceeded(f"{self.address}: the call's time ran out before it could be sent") from None
+        """Return a link that takes calls.
+
+        Raises:
+            DeadlineExceeded: there was none in time.
+            Unreachable: connecting failed, or the peer was given up.
+            StoppedError: the channel was closed.
+        """
+        while True:
+            if self._is_closed:
+                raise StoppedError(f"{self.address}: this channel is closed.")
+            if self.is_given_up:
+                raise Unreachable(f"{self.address}: {GIVEN_UP}")
+            left_s = ends_s - self._loop.time()
+            if left_s <= 0:
+                raise DeadlineExceeded(f"{self.address}: the call's time ran out before it could be sent")
+            link = self._link
+            if link is None or link.connection.state is not State.READY:
+                await self._wait_connected(left_s)
+            elif link.is_congested:
+                await link.wait_drained(left_s)
+            else:
+                return link
+
+    async def _wait_connected(self, timeout_s: float) -> None:
+        """Wait for the attempt to connect, which is made now if there is none; raise what it raised."""
+        connecting = self._begin_connect()
+        await asyncio.wait((connecting,), timeout=timeout_s)
+        if connecting.done() and not connecting.cancelled():
+            connecting.result()
+
+    def _stop_connecting(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()  # who waits for it looks at what has happened
 
     def _begin_connect(self) -> asyncio.Task[_Link]:
         """Return the attempt to connect that all waiting calls share; a cancelled call does not end it."""
@@ -215,25 +243,25 @@ class _Link(Stream):
             self._close_if_drained()
 
     def give_up(self) -> None:
-        """Lose the calls that may be given up."""
+        """Lose the calls that may be given up, and send those that wait elsewhere."""
         for call_id in [call_id for call_id, (_, _, _, may_give_up) in self.calls.items() if may_give_up]:
             answer = self.calls[call_id][0]
             if not answer.is_done:
-                reason = "it does not answer, and another replica does"
-                answer.fail(CallLost(f"{self._address}: {reason}", maybe_executed=True))
+                answer.fail(CallLost(f"{self._address}: {GIVEN_UP}", maybe_executed=True))
             self.cancel(call_id)
+        self._wake_waiting()
 
     def close_when_idle(self) -> None:
         """Close when the calls in flight are answered."""
         self._is_ending = True
         self._close_if_drained()
 
-    async def wait_drained(self) -> None:
-        """Wait until the peer has taken what was queued, or is gone."""
-        while self.is_open and self.is_congested:  # asked here, since a turn or more has passed since the caller did
+    async def wait_drained(self, timeout_s: float) -> None:
+        """Wait until the peer has taken what was queued, is gone or given up, or `timeout_s` has passed."""
+        if self.is_open and self.is_congested:  # asked here, since a turn or more has passed since the caller did
             waiter: asyncio.Future[None] = self._loop.create_future()
             self._drained.append(waiter)
-            await waiter
+            await asyncio.wait((waiter,), timeout=timeout_s)
 
     def on_messages(self, messages: list[Message]) -> None:
         calls = self.calls
@@ -249,10 +277,14 @@ class _Link(Stream):
 
     def on_drained(self) -> None:
         if self._drained:
-            for waiter in self._drained:
-                if not waiter.done():
-                    waiter.set_result(None)
-            self._drained.clear()
+            self._wake_waiting()
+
+    def _wake_waiting(self) -> None:
+        """Let the calls that wait for room look again."""
+        for waiter in self._drained:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._drained.clear()
 
     def on_lost(self, reason: str) -> None:
         reason = reason or "the peer closed the connection"
@@ -288,9 +320,8 @@ class _Link(Stream):
         now_s = self._loop.time()
         late = [call_id for call_id, (_, ends_s, _, _) in self.calls.items() if ends_s <= now_s]
         for call_id in late:
-            was_sent = self.calls[call_id][2] <= self.bytes_sent
             answer = self.calls[call_id][0]
-            if not answer.is_done:
-                answer.fail(DeadlineExceeded(f"{self._address}: no answer in time", maybe_executed=was_sent))
+            if not answer.is_done:  # even if nothing has left yet: what is queued will, should the peer go on
+                answer.fail(DeadlineExceeded(f"{self._address}: no answer in time", maybe_executed=True))
             self.cancel(call_id)
         self._set_timer(min((ends_s for _, ends_s, _, _ in self.calls.values()), default=math.inf))

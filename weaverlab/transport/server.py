@@ -25,6 +25,7 @@ from weaverlab.clock import SystemClock, secret_bytes
 from weaverlab.transport.address import open_socket, unix_path
 from weaverlab.transport.handler import Handler, logger
 from weaverlab.transport.loop import LoopThread
+from weaverlab.transport.patience import Patience, never
 from weaverlab.transport.server_mux import ServerLink
 from weaverlab.transport.server_sync import SyncConnection
 from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, receive_exactly
@@ -185,9 +186,9 @@ class Server:
         """Carry out the handshake; return the mode that the peer asked for, or None after rejecting it."""
         try:
             handshake = ServerHandshake(self._secret, secret_bytes(NONCE_BYTES))
-            ends_s = SystemClock.now_s() + HANDSHAKE_TIMEOUT_S
+            patience = Patience(HANDSHAKE_TIMEOUT_S, never)
             while not handshake.is_done:
-                sock.sendall(handshake.receive(receive_exactly(sock, MESSAGE_BYTES, ends_s)))
+                sock.sendall(handshake.receive(receive_exactly(sock, MESSAGE_BYTES, patience)))
             sock.settimeout(None)
             prepare(sock)
             return handshake.mode

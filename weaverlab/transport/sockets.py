@@ -7,12 +7,13 @@ before every `recv` and `send`, 0.9 µs each time. During the handshake, once pe
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from struct import Struct
 
-from weaverlab.clock import SystemClock, secret_bytes
+from weaverlab.clock import secret_bytes
 from weaverlab.errors import AuthenticationError, ProtocolError, Unreachable
 from weaverlab.transport.address import open_socket, unix_path
+from weaverlab.transport.patience import GivenUp, Patience, never
 from weaverlab.wire import ClientHandshake, Mode
 from weaverlab.wire.frames import DEADLINE_MAX_S
 from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
@@ -27,24 +28,25 @@ IOVEC_MAX = 512  # sendmsg takes 1,024 on Linux and macOS
 _TIMEVAL = Struct("@ll")
 
 
-def connect(address: str, secret: bytes, mode: Mode, timeout_s: float) -> socket.socket:
+def connect(
+    address: str, secret: bytes, mode: Mode, timeout_s: float, is_given_up: Callable[[], bool] = never
+) -> socket.socket:
     """Return a blocking socket on which frames may be sent.
 
     Raises:
-        Unreachable: nobody listens there, or whoever does is silent.
+        Unreachable: nobody listens there, whoever does is silent, or `is_given_up` has become true.
         AuthenticationError: one of the two ends does not know the other's secret.
         ProtocolError: the other end speaks another version of the protocol.
     """
-    timeout_s = min(timeout_s, HANDSHAKE_TIMEOUT_S)
+    patience = Patience(min(timeout_s, HANDSHAKE_TIMEOUT_S), is_given_up)
     sock = open_socket()
     try:
         prepare(sock)
-        set_kernel_timeout(sock, socket.SO_SNDTIMEO, timeout_s)  # bounds a connect() that waits for a full backlog
-        sock.connect(unix_path(address))
-        shake_hands(sock, ClientHandshake(secret, mode, secret_bytes(NONCE_BYTES)), timeout_s)
+        _connect(sock, unix_path(address), patience)
+        shake_hands(sock, ClientHandshake(secret, mode, secret_bytes(NONCE_BYTES)), patience)
         set_kernel_timeout(sock, socket.SO_SNDTIMEO, 0)
         return sock
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, GivenUp) as error:
         sock.close()
         raise unreachable(address, error) from error
     except (AuthenticationError, ProtocolError) as error:
@@ -53,6 +55,17 @@ def connect(address: str, secret: bytes, mode: Mode, timeout_s: float) -> socket
     except BaseException:
         sock.close()
         raise
+
+
+def _connect(sock: socket.socket, path: str, patience: Patience) -> None:
+    """Connect, waiting while the peer's backlog is full."""
+    while True:
+        set_kernel_timeout(sock, socket.SO_SNDTIMEO, patience.sleep_s())
+        try:
+            sock.connect(path)
+            return
+        except BlockingIOError:
+            continue
 
 
 def unreachable(address: str, error: Exception) -> Unreachable:
@@ -65,21 +78,23 @@ def prepare(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
-def shake_hands(sock: socket.socket, handshake: ClientHandshake, timeout_s: float) -> None:
-    """Carry a client's handshake; leaves the socket blocking. Raises as the handshake does, or OSError, EOFError."""
-    ends_s = SystemClock.now_s() + timeout_s
+def shake_hands(sock: socket.socket, handshake: ClientHandshake, patience: Patience) -> None:
+    """Carry a client's handshake; leaves the socket blocking. Raises as both of these do, or OSError, EOFError."""
     sock.sendall(handshake.hello)
     while not handshake.is_done:
-        sock.sendall(handshake.receive(receive_exactly(sock, MESSAGE_BYTES, ends_s)))
+        sock.sendall(handshake.receive(receive_exactly(sock, MESSAGE_BYTES, patience)))
     sock.settimeout(None)
 
 
-def receive_exactly(sock: socket.socket, count: int, ends_s: float) -> bytes:
-    """Return the next `count` bytes. Raises TimeoutError at `ends_s`, EOFError when the peer closes before."""
+def receive_exactly(sock: socket.socket, count: int, patience: Patience) -> bytes:
+    """Return the next `count` bytes. Raises as `patience` does, and EOFError when the peer closes before."""
     data = b""
     while len(data) < count:
-        sock.settimeout(max(ends_s - SystemClock.now_s(), 0.001))
-        chunk = sock.recv(count - len(data))
+        sock.settimeout(patience.sleep_s())
+        try:
+            chunk = sock.recv(count - len(data))
+        except TimeoutError:
+            continue
         if not chunk:
             raise EOFError("the peer closed the connection during the handshake")
         data += chunk

@@ -14,6 +14,7 @@ So a pool outlives a restart of the peer: the sockets it holds refuse the first 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import socket
@@ -21,7 +22,8 @@ import weakref
 
 from weaverlab.clock import SystemClock
 from weaverlab.errors import CallLost, DeadlineExceeded, ProtocolError, StoppedError, Unreachable
-from weaverlab.transport.sockets import connect, send_pieces, set_kernel_timeout
+from weaverlab.transport.patience import ATTENTION_S, GIVEN_UP, GivenUp, Patience, one_sleep_s
+from weaverlab.transport.sockets import IOVEC_MAX, connect, drop_sent, set_kernel_timeout
 from weaverlab.wire import (
     MAX_FRAME_BYTES,
     FrameReader,
@@ -34,15 +36,13 @@ from weaverlab.wire import (
     encode_value,
 )
 from weaverlab.wire.frames import Pieces, frame_bytes
+from weaverlab.wire.values import Buffer
 
 IDLE_MAX = 128  # connections kept for the next call; each holds a thread of the peer, so not without end
 
 # Deadlines differ by microseconds from call to call, and setting a socket's timeout costs as much as a small send.
 # A timeout that is set stays as long as it is right to within this factor, and is never too short.
 TIMEOUT_SLACK = 1.01
-# A signal that arrives just before the thread sleeps in `recv`, or on another thread, does not wake it. So it sleeps no
-# longer than this at a time: Ctrl-C, or a notebook's Stop button, is noticed then at the latest.
-ATTENTION_S = 0.5
 
 WAIT_ALL = socket.MSG_WAITALL  # one wake-up for the whole of a large buffer instead of one per 200 KiB
 
@@ -61,7 +61,8 @@ class SyncPool:
         self._idle: list[_Link] = []  # last in, first out: the one whose memory is warm. append and pop are atomic
         self._call_ids = itertools.count(1)
         self._is_closed = False
-        self.is_given_up = False  # set from outside: calls that say so wait no longer for this peer
+        self._is_ending = False
+        self.is_given_up = False  # set from outside: other peers answer and this one does not
         _pools.add(self)
 
     def __repr__(self) -> str:
@@ -79,7 +80,8 @@ class SyncPool:
     ) -> ReceivedReply:
         """Send one call and wait for its reply, whose `value` is unpickled when it is read.
 
-        With `may_give_up` the call is lost soon after `is_given_up` has been set: another peer can be asked.
+        Soon after `is_given_up` has been set, a call that has not been sent is Unreachable, and with `may_give_up`
+        one that has been is lost.
 
         Raises:
             CannotTravel: `args` cannot be pickled or are too large. Nothing was sent.
@@ -90,6 +92,8 @@ class SyncPool:
         """
         if timeout_s <= 0:
             raise DeadlineExceeded(f"{self.address}: the call's time had run out before it was sent")
+        if self.is_given_up:
+            raise Unreachable(f"{self.address}: {GIVEN_UP}")
         call_id = next(self._call_ids)
         pieces = encode_call(
             call_id, method, timeout_s, trace, lineage, metadata, encode_value(args), self._max_frame_bytes
@@ -115,8 +119,13 @@ class SyncPool:
         self._is_closed = True
         self.close_idle()
 
+    def close_when_idle(self) -> None:
+        """Close every connection as soon as no call uses it; for a peer that nobody is to call any more."""
+        self._is_ending = True
+        self.close_idle()
+
     def close_idle(self) -> None:
-        """Close the connections that no call uses."""
+        """Close the connections that no call uses now."""
         while self._idle:
             try:
                 self._idle.pop().close()
@@ -127,7 +136,8 @@ class SyncPool:
         if self._is_closed:
             raise StoppedError(f"{self.address}: this pool of connections is closed.")
         started_s = SystemClock.now_s()
-        link = _Link(connect(self.address, self._secret, Mode.SYNC, timeout_s), self, self._max_frame_bytes)
+        sock = connect(self.address, self._secret, Mode.SYNC, timeout_s, lambda: self.is_given_up)
+        link = _Link(sock, self, self._max_frame_bytes)
         try:
             reply = link.exchange(call_id, pieces, timeout_s - (SystemClock.now_s() - started_s), may_give_up)
         except NotTaken as error:
@@ -144,7 +154,7 @@ class SyncPool:
             link.close()
             return
         self._idle.append(link)
-        if self._is_closed:  # asked after the append, so that no close() can miss this connection
+        if self._is_closed or self._is_ending:  # asked after the append, so that no close() can miss this connection
             self.close_idle()
 
 
@@ -166,25 +176,30 @@ class _Link:
         if not timeout_s <= self._timeout_s <= timeout_s * TIMEOUT_SLACK:
             self._set_timeout(timeout_s)
         head, rest = pieces
-        try:
-            sent = 0 if rest else self._sock.send(head)
-            if sent != len(head):
-                send_pieces(self._sock, (head, *rest), sent)
-        except BlockingIOError:
-            raise DeadlineExceeded(f"{self._address}: the peer did not take the call within {timeout_s:g} s") from None
-        except OSError as error:
-            raise NotTaken(f"the connection had ended ({error})") from error
         left_s = timeout_s
         try:
             try:
-                messages = self._reader.received(self._sock.recv_into(self._scratch))
+                sent = 0 if rest else self._sock.send(head)
             except BlockingIOError:  # the first sleep is over
-                messages, left_s = [], timeout_s - min(self._timeout_s, ATTENTION_S)
+                sent, left_s = 0, timeout_s - one_sleep_s(timeout_s)
+            if sent != len(head):
+                left_s = self._send_rest([head, *rest], sent, left_s)
+        except TimeoutError:
+            raise DeadlineExceeded(f"{self._address}: the peer did not take the call within {timeout_s:g} s") from None
+        except OSError as error:
+            raise NotTaken(f"the connection had ended ({error})") from error
+        except GivenUp as error:
+            raise NotTaken(str(error)) from None
+        try:
+            try:
+                messages = self._reader.received(self._sock.recv_into(self._scratch))
+            except BlockingIOError:
+                messages, left_s = [], left_s - one_sleep_s(timeout_s)
             if not messages:
                 messages = self._receive_rest(left_s, may_give_up)
-        except BlockingIOError:
+        except TimeoutError:
             raise DeadlineExceeded(f"{self._address}: no answer within {timeout_s:g} s", maybe_executed=True) from None
-        except (OSError, EOFError, ProtocolError) as error:
+        except (OSError, EOFError, ProtocolError, GivenUp) as error:
             raise CallLost(f"{self._address}: {error}", maybe_executed=True) from error
         reply = messages[0]
         if type(reply) is ReceivedReply and reply.call_id == call_id:
@@ -199,18 +214,30 @@ class _Link:
         if timeout_s <= 0:
             raise DeadlineExceeded(f"{self._address}: the call's time had run out before it was sent")
         self._timeout_s = timeout_s * (1 + TIMEOUT_SLACK) / 2
-        set_kernel_timeout(self._sock, socket.SO_RCVTIMEO, min(self._timeout_s, ATTENTION_S))
-        set_kernel_timeout(self._sock, socket.SO_SNDTIMEO, self._timeout_s)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            set_kernel_timeout(self._sock, option, one_sleep_s(self._timeout_s))
+
+    def _set_last_sleep(self, option: int, sleep_s: float) -> None:
+        """Let the next `recv` or `send` sleep no longer than `sleep_s`; what the kernel has is right but at the end."""
+        if sleep_s < ATTENTION_S:
+            set_kernel_timeout(self._sock, option, sleep_s)
+            self._timeout_s = 0.0  # so that the next call sets its own
+
+    def _send_rest(self, queue: list[Buffer], sent: int, timeout_s: float) -> float:
+        """Send what the peer did not take at once; return how much of the time is left."""
+        patience = Patience(timeout_s, lambda: self._pool.is_given_up)
+        drop_sent(queue, sent)
+        while queue:
+            self._set_last_sleep(socket.SO_SNDTIMEO, patience.sleep_s())
+            with contextlib.suppress(BlockingIOError):
+                drop_sent(queue, self._sock.sendmsg(queue[:IOVEC_MAX]))
+        return patience.left_s
 
     def _receive_rest(self, timeout_s: float, may_give_up: bool) -> list[Message]:
         """Receive until a frame is complete; for those that do not come at once, or not with one `recv`."""
-        ends_s = SystemClock.now_s() + timeout_s
-        while (left_s := ends_s - SystemClock.now_s()) > 0:
-            if may_give_up and self._pool.is_given_up:
-                raise EOFError("it does not answer, and another replica does")
-            if left_s < ATTENTION_S:
-                set_kernel_timeout(self._sock, socket.SO_RCVTIMEO, left_s)
-                self._timeout_s = 0.0  # so that the next call sets its own
+        patience = Patience(timeout_s, lambda: may_give_up and self._pool.is_given_up)
+        while True:
+            self._set_last_sleep(socket.SO_RCVTIMEO, patience.sleep_s())
             try:
                 count = self._sock.recv_into(self._reader.get_buffer(), 0, WAIT_ALL if self._reader.is_filling else 0)
             except BlockingIOError:
@@ -220,7 +247,6 @@ class _Link:
             messages = self._reader.received(count)
             if messages:
                 return messages
-        raise BlockingIOError
 
     def _unexpected(self, message: Message) -> Exception:
         if type(message) is Notice and message.kind == Kind.GOODBYE:
