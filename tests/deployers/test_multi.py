@@ -14,7 +14,7 @@ import pytest
 
 import weaverlab as weaver
 from tests.apps import broken
-from tests.apps.shop import Catalogue, Fragile, Front, Shop, Storage, config
+from tests.apps.shop import Catalogue, Fragile, Front, Shop, Storage, Unpicklable, config
 from tests.processes import session_processes, wait_gone
 from weaverlab.config import parse
 from weaverlab.errors import CallLost, ConfigError, DeployError, RemoteApplicationError, StoppedError
@@ -144,7 +144,7 @@ def test_what_a_method_raises_never_ends_its_process() -> None:
 
         with pytest.raises(RemoteApplicationError, match="SystemExit"):
             fragile.exit()
-        with pytest.raises(RemoteApplicationError, match="Unpicklable"):
+        with pytest.raises(Unpicklable, match="lock"):
             fragile.unpicklable_error()
         assert fragile.pid() == pid
 
