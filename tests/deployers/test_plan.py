@@ -81,3 +81,15 @@ def test_a_component_outside_of_the_regions_of_its_store_is_a_fault() -> None:
 def test_a_number_of_replicas_that_is_none_is_a_fault(count: object) -> None:
     with pytest.raises(ConfigError, match="expected a whole number from 1"):
         make_plan([Shop], config(), replicas={Storage: count})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("colocate", [["Storage", "Mirror"], [Storage, Mirror], "Storage", Storage, {Storage: Mirror}])
+@pytest.mark.parametrize("replicas", [[Storage], 3, "Storage"])
+def test_arguments_of_a_wrong_shape_are_one_fault_each(colocate: object, replicas: object) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        make_plan([Shop], config(), replicas=replicas, colocate=colocate)  # type: ignore[arg-type]
+
+    assert [fault.partition(", saw ")[0] for fault in wrong.value.faults] == [
+        "replicas: expected a dict such as {PostStorage: 3}",
+        "colocate: expected a list of lists, such as [[App, Feed]]",
+    ]

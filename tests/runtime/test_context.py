@@ -28,7 +28,13 @@ def test_an_inner_timeout_cannot_lengthen_an_outer_one() -> None:
     assert left_s is not None and left_s <= 1.0
 
 
-@pytest.mark.parametrize("seconds", [0, -1.0])
+@pytest.mark.parametrize("seconds", ["1", None, True])
+def test_a_timeout_that_is_no_number_is_refused(seconds: object) -> None:
+    with pytest.raises(TypeError, match=r"timeout\(.*\): expected seconds as a number, got"), weaver.timeout(seconds):  # type: ignore[arg-type]
+        pass
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), float("inf")])
 def test_a_timeout_of_no_time_is_refused(seconds: float) -> None:
     with pytest.raises(ValueError, match="greater than zero"), weaver.timeout(seconds):
         pass

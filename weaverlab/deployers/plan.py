@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from weaverlab.component import Application, ComponentSpec, build_application
 from weaverlab.config import Config, faults_of_names
@@ -65,8 +65,9 @@ def make_plan(
     authored = build_application(roots, config.weaverlab.implementations)
     app = _with_stores(authored, config)
     faults = _faults_of_config(authored, config)
-    counts = _replicas(authored, config.multi.replicas, faults) | _replicas(authored, replicas or {}, faults)
-    together = _together(authored, [*config.multi.colocate, *(colocate or ())], faults)
+    replicas, colocate = _replicas_given(replicas, faults), _colocate_given(colocate, faults)
+    counts = _replicas(authored, config.multi.replicas, faults) | _replicas(authored, replicas, faults)
+    together = _together(authored, [*config.multi.colocate, *colocate], faults)
     groups = _groups(app, counts, together, faults)
     faults += _faults_of_listeners(app, config, groups)
     if faults:
@@ -117,6 +118,27 @@ def _faults_of_listeners(app: Application, config: Config, groups: Iterable[Grou
         for name in app.components[component].listeners.values()
         if group.replicas > 1 and not (address := config.multi.listeners.get(name, ":0")).endswith(":0")
     ]
+
+
+def _replicas_given(replicas: object, faults: list[str]) -> Mapping[Any, int]:
+    """Return the argument `replicas`; an empty one, and a fault, where it is no dict."""
+    if replicas is None or isinstance(replicas, Mapping):
+        return replicas or {}
+    faults.append(f"replicas: expected a dict such as {{PostStorage: 3}}, saw {replicas!r}.")
+    return {}
+
+
+def _colocate_given(colocate: object, faults: list[str]) -> list[Iterable[Any]]:
+    """Return the argument `colocate`; an empty one, and a fault, where it is no list of lists."""
+    groups = list(colocate) if _is_list(colocate) else []
+    if colocate is not None and not (_is_list(colocate) and all(_is_list(group) for group in groups)):
+        faults.append(f"colocate: expected a list of lists, such as [[App, Feed]], saw {colocate!r}.")
+        return []
+    return groups
+
+
+def _is_list(thing: object) -> TypeGuard[Iterable[Any]]:
+    return isinstance(thing, Iterable) and not isinstance(thing, (str, bytes, Mapping, type))
 
 
 def _replicas(app: Application, wanted: Mapping[Any, int], faults: list[str]) -> dict[str, int]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator
 from contextvars import ContextVar
+from numbers import Real
 
 from weaverlab.antipode import context as lineage_context
 from weaverlab.clock import SystemClock, unique_id
@@ -24,8 +26,10 @@ packed_metadata: ContextVar[bytes] = ContextVar("weaverlab_metadata", default=b"
 @contextlib.contextmanager
 def timeout(timeout_s: float) -> Iterator[None]:
     """Give every call in this block at most `timeout_s` seconds together; an enclosing shorter deadline stays."""
-    if timeout_s <= 0:
-        raise ValueError(f"timeout({timeout_s!r}): expected seconds greater than zero.")
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, Real):
+        raise TypeError(f"timeout({timeout_s!r}): expected seconds as a number, got {type(timeout_s).__name__}.")
+    if not 0 < timeout_s < math.inf:
+        raise ValueError(f"timeout({timeout_s!r}): expected a number of seconds greater than zero.")
     ends_s = SystemClock.now_s() + timeout_s
     outer = deadline.get()
     token = deadline.set(ends_s if outer is None else min(outer, ends_s))
