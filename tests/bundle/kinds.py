@@ -1074,6 +1074,57 @@ kind(
     "weaver.build_application([App, English]).edges(), English().greet('me')",
 )
 
+kind(
+    "a router with its helpers and the type of its keys",
+    """
+    from typing import NamedTuple
+    from weaverlab.component import Implements, Interface, WithRouter, build_application
+    from weaverlab.component.router import key_function
+    class Storage(Interface):
+        def fetch(self, post_id: str) -> str: ...
+    # next cell
+    class PostKey(NamedTuple):
+        shard: int
+        post_id: str
+    # next cell
+    SHARDS = 3
+    def shard_of(post_id): return len(post_id) % SHARDS
+    # next cell
+    class ByPostId:
+        def fetch(self, post_id: str) -> PostKey: return PostKey(shard_of(post_id), post_id)
+    # next cell
+    class StorageEU(Implements[Storage], WithRouter[ByPostId]):
+        def fetch(self, post_id): ...
+    """,
+    """
+    spec = build_application([StorageEU]).components["StorageEU"]
+    return key_function(spec, spec.methods[0])(("post",))
+    """,
+)
+kind(
+    "a router that is only named in quotes",
+    """
+    from __future__ import annotations
+    from dataclasses import dataclass
+    import weaverlab as weaver
+    from weaverlab.component import build_application
+    from weaverlab.component.router import key_function
+    class Counter(weaver.Component, weaver.WithRouter["ByName"]):
+        def count(self, name): ...
+    # next cell
+    class ByName:
+        def count(self, name) -> Name: return Name(name)
+    # next cell
+    @dataclass
+    class Name:
+        name: str
+    """,
+    """
+    spec = build_application([Counter]).components["Counter"]
+    return key_function(spec, spec.methods[0])(("ann",))
+    """,
+)
+
 # --- the life of a notebook ---
 
 kind(
