@@ -75,7 +75,7 @@ class Calling:
             for method in spec.methods
         }
         is_traced = spec.implementation not in INTERNAL
-        replicas = Replicas(spec.name, self._links, members)
+        replicas = Replicas(spec.name, self._links, members, for_control=spec is CONTROL)
         remote = RemoteComponent(caller, spec, replicas, self._links, self._recorder, self._call_timeout_s, is_traced)
         return remote_handle(spec, methods, remote.call, remote.call_async)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
+from functools import partial
 
 from weaverlab.clock import Clock, Rng
 from weaverlab.routing import Member, RoutingTable
@@ -44,52 +46,60 @@ class Links:
         self.table = table
         self.closed_because = ""
         self._secret = secret
-        self._updating = threading.Lock()  # guards the order of tables
-        self._peers: dict[str, Peer] = {}
+        self._changing = threading.Lock()  # guards the order of tables, and what is opened and forgotten by them
+        self._peers: dict[tuple[str, bool], Peer] = {}
         self._channels: dict[tuple[asyncio.AbstractEventLoop, str], AsyncChannel] = {}
         self._suspects: dict[str, float] = {}  # address -> until when it is passed over
 
-    def peer(self, member: Member) -> Peer:
-        """Return the weavelet of `member`; connections to it are opened when first used."""
-        peer = self._peers.get(member.address)
+    def peer(self, member: Member, for_control: bool = False) -> Peer:
+        """Return the weavelet of `member`; connections to it are opened when first used.
+
+        Those of a deployer's own questions are `for_control`: they are never given up, as nobody else can answer.
+        """
+        key = member.address, for_control
+        peer = self._peers.get(key)
         if peer is None:
-            peer = self._peers.setdefault(member.address, Peer(member, SyncPool(member.address, self._secret)))
+            with self._changing:
+                peer = self._peers.setdefault(key, Peer(member, SyncPool(member.address, self._secret)))
+                peer.pool.is_given_up = not for_control and member.address in self.table.given_up()
         peer.reported_load = member.load
         return peer
 
     def channel(self, address: str) -> AsyncChannel:
         """Return the running loop's connection to `address`; it is opened when first used."""
         key = (asyncio.get_running_loop(), address)
-        if key not in self._channels:
-            for ended in [other for other in list(self._channels) if other[0].is_closed()]:
-                if channel := self._channels.pop(ended, None):  # another loop's thread may be cleaning up as well
-                    channel.close()
-            self._channels[key] = AsyncChannel(address, self._secret)
-        return self._channels[key]
+        channel = self._channels.get(key)
+        if channel is None:
+            with self._changing:
+                for ended in [other for other in self._channels if other[0].is_closed()]:
+                    self._channels.pop(ended).close()
+                channel = self._channels[key] = AsyncChannel(address, self._secret)
+                channel.give_up(address in self.table.given_up())
+        return channel
 
     def update(self, table: RoutingTable) -> None:
         """Take in what the deployer says, unless something newer is known.
 
-        Calls that wait for a replica that is given up, and may be repeated, are repeated at another one. What is
-        gone is forgotten.
+        Calls that wait for a replica that is given up, and may be repeated, are repeated at another one. What is not
+        in the table is forgotten.
         """
-        with self._updating:
+        with self._changing:
             if table.version <= self.table.version:
                 return
-            gone = self.table.addresses() - table.addresses()
             self.table = table
-        given_up = table.given_up()
-        for address, peer in list(self._peers.items()):
-            peer.pool.is_given_up = address in given_up
-            if address in gone:
-                del self._peers[address]
-                peer.pool.close_idle()
-        for (loop, address), channel in list(self._channels.items()):
-            if address in given_up:
-                _on(loop, channel.give_up)
-            if address in gone:
-                del self._channels[loop, address]
-                _on(loop, channel.close_when_idle)
+            known, given_up = table.addresses(), table.given_up()
+            for (address, for_control), peer in list(self._peers.items()):
+                peer.pool.is_given_up = address in given_up and not for_control
+                if address not in known:
+                    del self._peers[address, for_control]
+                    peer.pool.close_when_idle()
+            for (loop, address), channel in list(self._channels.items()):
+                if channel.is_given_up != (address in given_up):
+                    _on(loop, partial(channel.give_up, address in given_up))
+                if address not in known:
+                    del self._channels[loop, address]
+                    if not _on(loop, channel.close_when_idle):
+                        channel.close()
 
     def suspect(self, address: str) -> None:
         """Pass over `address` for a moment: a call has just failed there."""
@@ -108,17 +118,18 @@ class Links:
     def close(self, because: str) -> None:
         """Close every connection; handles raise `StoppedError` with this reason from now on."""
         self.closed_because = self.closed_because or because
-        for peer in list(self._peers.values()):  # other threads may still be calling, and adding to these
-            peer.pool.close()
-        for (loop, _), channel in list(self._channels.items()):
-            if not _on(loop, channel.close):
-                channel.close()
+        with self._changing:  # other threads may still be calling, and adding to these
+            for peer in self._peers.values():
+                peer.pool.close()
+            for (loop, _), channel in self._channels.items():
+                if not _on(loop, channel.close):
+                    channel.close()
 
 
-def _on(loop: asyncio.AbstractEventLoop, action: object) -> bool:
+def _on(loop: asyncio.AbstractEventLoop, action: Callable[[], object]) -> bool:
     """Run `action` on the thread of `loop`; return False when the loop has been closed, as after `asyncio.run`."""
     try:
-        loop.call_soon_threadsafe(action)  # type: ignore[arg-type]
+        loop.call_soon_threadsafe(action)
     except RuntimeError:
         return False
     return True

@@ -21,7 +21,7 @@ from typing import Any
 from weaverlab.antipode import Lineage
 from weaverlab.antipode import context as lineage_context
 from weaverlab.component import ComponentSpec
-from weaverlab.errors import CallLost, RemoteCallError, StoppedError, Unreachable, WeaverError
+from weaverlab.errors import CallLost, CannotTravel, RemoteCallError, StoppedError, Unreachable, WeaverError
 from weaverlab.history import Invoked, Returned
 from weaverlab.observe import MethodStats
 from weaverlab.routing import Backoff
@@ -96,19 +96,23 @@ class RemoteComponent:
         call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get(), method.retriable)
         slot = None if method.slot is None else method.slot(args)
         trouble: _Trouble | None = None
-        while True:
-            peer = self._replicas.choose(slot)
-            peer.in_flight += 1
-            try:
-                reply = peer.pool.call(*call)
-                break
-            except (RemoteCallError, StoppedError) as error:
-                trouble = trouble or _Trouble()
-                pause_s = self._pause_s(error, method, peer, trouble, started_s + timeout_s, span)
-            finally:
-                peer.in_flight -= 1
-            self._clock.sleep(pause_s)
-            call = (method.number, args, started_s + timeout_s - self._clock.now_s(), *call[3:])
+        try:
+            while True:
+                peer = self._replicas.choose(slot)
+                peer.in_flight += 1
+                try:
+                    reply = peer.pool.call(*call)
+                    break
+                except (RemoteCallError, StoppedError) as error:
+                    trouble = trouble or _Trouble()
+                    pause_s = self._pause_s(error, method, peer, trouble, started_s + timeout_s)
+                finally:
+                    peer.in_flight -= 1
+                self._clock.sleep(pause_s)
+                call = (method.number, args, started_s + timeout_s - self._clock.now_s(), *call[3:])
+        except BaseException as error:  # Ctrl-C, too
+            self._failed(method, span, error)
+            raise
         return self._end(method, reply, started_s, span)
 
     async def call_async(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
@@ -119,19 +123,23 @@ class RemoteComponent:
         call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get(), method.retriable)
         slot = None if method.slot is None else method.slot(args)
         trouble: _Trouble | None = None
-        while True:
-            peer = self._replicas.choose(slot)
-            peer.in_flight += 1
-            try:
-                reply = await self._links.channel(peer.address).call(*call)
-                break
-            except (RemoteCallError, StoppedError) as error:
-                trouble = trouble or _Trouble()
-                pause_s = self._pause_s(error, method, peer, trouble, started_s + timeout_s, span)
-            finally:
-                peer.in_flight -= 1
-            await asyncio.sleep(pause_s)
-            call = (method.number, args, started_s + timeout_s - self._clock.now_s(), *call[3:])
+        try:
+            while True:
+                peer = self._replicas.choose(slot)
+                peer.in_flight += 1
+                try:
+                    reply = await self._links.channel(peer.address).call(*call)
+                    break
+                except (RemoteCallError, StoppedError) as error:
+                    trouble = trouble or _Trouble()
+                    pause_s = self._pause_s(error, method, peer, trouble, started_s + timeout_s)
+                finally:
+                    peer.in_flight -= 1
+                await asyncio.sleep(pause_s)
+                call = (method.number, args, started_s + timeout_s - self._clock.now_s(), *call[3:])
+        except BaseException as error:  # a cancelled task, too
+            self._failed(method, span, error)
+            raise
         return self._end(method, reply, started_s, span)
 
     def _begin(self) -> tuple[float, float]:
@@ -146,9 +154,7 @@ class RemoteComponent:
         because = self._links.closed_because
         return StoppedError(f"cannot call {self._name}: {because}\nDeploy again and take a new handle.")
 
-    def _pause_s(
-        self, error: WeaverError, method: RemoteMethod, peer: Peer, trouble: _Trouble, ends_s: float, span: str
-    ) -> float:
+    def _pause_s(self, error: WeaverError, method: RemoteMethod, peer: Peer, trouble: _Trouble, ends_s: float) -> float:
         """Return how long to wait before the call is repeated; raise what its caller is to see if it must not be."""
         trouble.attempts += 1
         trouble.losses += isinstance(error, CallLost)
@@ -162,10 +168,6 @@ class RemoteComponent:
         if may_repeat and not is_stopped and self._clock.now_s() + pause_s < ends_s:
             method.stats.retries += 1
             return pause_s
-        method.stats.calls += 1
-        method.stats.errors += 1
-        if span:
-            self._returned(span, type(error).__name__)
         if is_stopped or not isinstance(error, RemoteCallError):
             raise self._stopped()
         raise self._explained(error, method, peer, trouble) from error
@@ -185,12 +187,24 @@ class RemoteComponent:
             lineage_context.join(Lineage.unpack(reply.lineage))
         latency_s = self._clock.now_s() - started_s
         method.stats.record(latency_s, reply.ok, reply.request_bytes, reply.value_bytes, len(reply.lineage))
-        value = reply.value
+        try:
+            value = reply.value
+        except CannotTravel as error:
+            if span:
+                self._returned(span, type(error).__name__)
+            raise
         if span:
             self._returned(span, "" if reply.ok else value.type_name)
         if reply.ok:
             return value
         raise failures.unpack(value)
+
+    def _failed(self, method: RemoteMethod, span: str, error: BaseException) -> None:
+        """Count a call that has no reply."""
+        method.stats.calls += 1
+        method.stats.errors += 1
+        if span:
+            self._returned(span, type(error).__name__)
 
     def _invoked(self, method: RemoteMethod) -> str:
         span = self._recorder.new_span(self._caller.component, self._caller.replica)

@@ -7,6 +7,7 @@ call has just failed is passed over; when no other is left it is tried all the s
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from weaverlab.errors import Unreachable
@@ -16,18 +17,25 @@ from weaverlab.runtime.links import Links, Peer
 Members: TypeAlias = Callable[[RoutingTable], tuple[Member, ...]]
 
 
+@dataclass(frozen=True)
+class _View:
+    """What one table says; a value, so that a thread never sees the parts of two."""
+
+    table: RoutingTable
+    peers: tuple[Peer, ...]  # the healthy ones, or all when none is
+    assignment: Assignment | None
+
+
 class Replicas:
     """The replicas of one component. `members` finds them in a routing table."""
 
-    def __init__(self, component: str, links: Links, members: Members) -> None:
+    def __init__(self, component: str, links: Links, members: Members, for_control: bool = False) -> None:
         self._component = component
         self._links = links
         self._members = members
-        self._seen: RoutingTable | None = None
-        self._peers: tuple[Peer, ...] = ()  # the healthy ones, or all when none is
-        self._assignment: Assignment | None = None
-        count = len(members(links.table))
-        self._balancer = RoundRobin(int(links.rng.random() * count))
+        self._for_control = for_control
+        self._view = self._look()
+        self._balancer = RoundRobin(int(links.rng.random() * len(self._view.peers)))
 
     def choose(self, slot: int | None) -> Peer:
         """Return the replica that takes the next call, one with a key in `slot` or without a key (None).
@@ -35,22 +43,22 @@ class Replicas:
         Raises:
             Unreachable: the component has no replica.
         """
-        if self._links.table is not self._seen:
-            self._look_again()
-        peers = self._links.without_suspects(self._peers)
+        view = self._view
+        if self._links.table is not view.table:
+            view = self._view = self._look()
+        peers = self._links.without_suspects(view.peers)
         if len(peers) == 1:
             return peers[0]
         if not peers:
             raise Unreachable(f"{self._component} has no replica")
-        if slot is None or self._assignment is None:
+        if slot is None or view.assignment is None:
             return peers[self._balancer.pick(len(peers))]
         available = {peer.replica: peer for peer in peers}
-        return available[self._assignment.owner(slot, available)]
+        return available[view.assignment.owner(slot, available)]
 
-    def _look_again(self) -> None:
+    def _look(self) -> _View:
         table = self._links.table
         members = self._members(table)
         healthy = tuple(member for member in members if member.is_healthy)
-        self._assignment = table.assignments.get(self._component)
-        self._peers = tuple(self._links.peer(member) for member in healthy or members)
-        self._seen = table
+        peers = tuple(self._links.peer(member, self._for_control) for member in healthy or members)
+        return _View(table, peers, table.assignments.get(self._component))
