@@ -13,7 +13,7 @@ from weaverlab import Implements, Interface
 from weaverlab.component import ComponentSpec, build_application
 from weaverlab.observe import MethodMetrics
 from weaverlab.runtime import context
-from weaverlab.runtime.handles import Handle, keywords_of, local_handle, remote_handle
+from weaverlab.runtime.handles import Handle, local_handle, remote_handle
 
 
 class Shelf(Interface):
@@ -77,7 +77,7 @@ def remote() -> Any:
 
     def send(method: Any, args: tuple[Any, ...]) -> Any:
         function = getattr(shelf, method.name)
-        return function(*args[:-1], **args[-1]) if keywords_of(method) else function(*args)
+        return function(*args[:-1], **args[-1]) if method.has_keywords else function(*args)
 
     async def send_async(method: Any, args: tuple[Any, ...]) -> Any:
         return await send(method, args)

@@ -45,11 +45,6 @@ _NAMED: Any = inspect.Parameter.KEYWORD_ONLY
 _NAMED_REST: Any = inspect.Parameter.VAR_KEYWORD
 
 
-def keywords_of(method: MethodSpec) -> bool:
-    """Tell whether calls of `method` carry a dict of keyword arguments behind the positional ones."""
-    return method.has_keywords
-
-
 class Handle:
     """Calls one component, here or in another process: its methods are functions, made by this module."""
 
@@ -125,7 +120,7 @@ def _function(spec: ComponentSpec, method: MethodSpec, template: str, parts: tup
         wait="await " if method.is_async else "",
         declared=_declared(parameters),
         passed=_passed(parameters),
-        packed=_packed(parameters, keywords_of(method)),
+        packed=_packed(parameters, method.has_keywords),
     )
     scope: dict[str, Any] = {}
     exec(compile(source, f"<handle to {spec.name}>", "exec"), scope)  # the text is ours, the names are identifiers

@@ -23,7 +23,6 @@ from weaverlab.runtime import context, listeners
 from weaverlab.runtime.calling import CONTROL, Calling, method_table
 from weaverlab.runtime.control import Control, Health, Orders, WeaveletControl
 from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
-from weaverlab.runtime.handles import keywords_of
 from weaverlab.runtime.links import Links
 from weaverlab.runtime.logs import LogSink, component_logger
 from weaverlab.runtime.placement import Placement
@@ -132,7 +131,7 @@ class Weavelet:
         """Return the method table of this weavelet: None where another weavelet hosts the component."""
         hosted = {*self._placement.hosted, CONTROL.name}
         return [
-            HostedMethod(method.name, keywords_of(method), self._identity(name)) if name in hosted else None
+            HostedMethod(method.name, method.has_keywords, self._identity(name)) if name in hosted else None
             for name, method in method_table(self._app)
         ]
 
