@@ -42,6 +42,7 @@ class ComponentSpec:
     config_class: type | None = None
     router: type | None = None
     is_main: bool = False
+    is_fake: bool = False  # an object of whoever deploys answers; `implementation` may be an interface
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,12 @@ class Application:
                 f"It has: {', '.join(sorted(names))}."
             ]
         )
+
+    def recipe(self) -> tuple[list[type], dict[str, str], list[type]]:
+        """Return the arguments with which `build_application` makes this application again, here or elsewhere."""
+        specs = self.components.values()
+        real = [spec.implementation for spec in specs if not spec.is_fake]
+        return real, self.chosen, [spec.implementation for spec in specs if spec.is_fake]
 
     def edges(self) -> tuple[tuple[str, str], ...]:
         """Return the static call graph: each (caller, callee) once, sorted."""

@@ -7,7 +7,7 @@ Every fault of every class is collected and raised together, before any process 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from inspect import isabstract
 from itertools import pairwise
 
@@ -16,20 +16,25 @@ from weaverlab.component.annotations import is_class
 from weaverlab.component.application import Application, ComponentSpec, interface_key
 from weaverlab.component.declaration import Declaration, read
 from weaverlab.component.declare import FRAMEWORK, extends, interface_of, is_component, is_interface
+from weaverlab.component.fakes import fake_for, stand_in
 from weaverlab.errors import DeclarationError, nearest
 
 
-def build_application(roots: Sequence[type], chosen: Mapping[str, str] | None = None) -> Application:
+def build_application(
+    roots: Sequence[type], chosen: Mapping[str, str] | None = None, faked: Collection[type] = ()
+) -> Application:
     """Return the application of `roots` and everything they reach through refs.
 
     Where an interface has several implementations, a ref to it means the only one among `roots`, else the one that
-    `chosen` names: interface, by its name or its full name -> component.
+    `chosen` names: interface, by its name or its full name -> component. For each of `faked`, interfaces or components,
+    somebody has an object ready, so whatever is behind them is not reached.
 
     Raises:
         DeclarationError: with every fault, each naming the class, the member and what was expected.
     """
-    builder = _Builder(roots, chosen or {})
+    builder = _Builder(roots, chosen or {}, faked)
     builder.read_roots(roots)
+    builder.check_fakes()
     builder.check_names()
     builder.check_choices()
     ordered = builder.callees_first()
@@ -41,9 +46,10 @@ def build_application(roots: Sequence[type], chosen: Mapping[str, str] | None = 
 class _Builder:
     """Declarations found so far, in the order they were found, and the faults in them."""
 
-    def __init__(self, roots: Sequence[object], chosen: Mapping[str, str]) -> None:
+    def __init__(self, roots: Sequence[object], chosen: Mapping[str, str], faked: Collection[type]) -> None:
         self.roots = [root for root in roots if is_component(root)]
         self.chosen = chosen
+        self.faked = faked
         self.asked: dict[str, type] = {}  # interfaces that refs ask for, by each key that may choose for them
         self.meant: dict[str, str] = {}
         self.found: dict[type, Declaration] = {}
@@ -58,6 +64,17 @@ class _Builder:
                 self._read(root)
             else:
                 self.faults.append(_fault_of_root(root))
+
+    def check_fakes(self) -> None:
+        """Each fake stands for something that is called: a ref to something else may have been meant."""
+        used = {fake_for(cls, self.faked) for cls in self.found}
+        for key in self.faked:
+            if key not in used:
+                names = {target.__name__ for found in self.found.values() for target in found.refs.values()}
+                self.faults.append(
+                    f"fakes: no ref of this application leads to {key.__name__}.{nearest(key.__name__, names)} "
+                    f"Refs lead to: {', '.join(sorted(names)) or 'nothing'}."
+                )
 
     def check_names(self) -> None:
         """Two components, two listeners or two Mains may not share a name or a place."""
@@ -117,6 +134,7 @@ class _Builder:
             config_class=declaration.config_class,
             router=declaration.router,
             is_main=declaration.is_main,
+            is_fake=fake_for(declaration.cls, self.faked) is not None,
         )
 
     def _read(self, root: type) -> None:
@@ -125,7 +143,7 @@ class _Builder:
             cls = waiting.pop(0)
             if cls in self.found:
                 continue
-            declaration = self.found[cls] = read(cls)
+            declaration = self.found[cls] = stand_in(cls) if fake_for(cls, self.faked) else read(cls)
             self.faults += [fault for fault in dict.fromkeys(declaration.faults) if fault not in self.faults]
             self.callees[cls] = self._callees(declaration)
             waiting += self.callees[cls].values()
@@ -136,7 +154,7 @@ class _Builder:
             candidates = self._candidates(target)
             if len(candidates) == 1:
                 callees[field] = candidates[0]
-                if is_interface(target):
+                if is_interface(target) and is_component(candidates[0]):
                     self.meant[interface_key(target)] = candidates[0].__name__
             else:
                 self.faults.append(_fault_of_ref(f"{declaration.name}.{field}", target, candidates))
@@ -147,6 +165,8 @@ class _Builder:
         if is_component(target):
             return [root for root in self.roots if registry.is_same(root, target)] or [registry.current(target)]
         self.asked |= {interface_key(target): target, target.__name__: target}
+        if fake_for(target, self.faked):
+            return [registry.current(target)]
         deployed = implementations(target, self.roots)
         if len(deployed) == 1:
             return deployed

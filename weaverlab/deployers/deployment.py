@@ -177,6 +177,7 @@ class Deployment:
                 was.config if config is None else load_config(config),
                 was.replicas if replicas is None else replicas,
                 was.colocate if colocate is None else colocate,
+                was.fakes,
             )
             new = start_version(asked, self.id, self._output, progress or nobody_watches)
             try:

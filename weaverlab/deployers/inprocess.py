@@ -1,7 +1,8 @@
 """Deployers that need no other process.
 
 `Single`: one weavelet hosts everything, and calls are Python calls. `Rpc`: the weavelets that `multi` would start
-are all in this process and talk over the real data plane; tests use it to find what only breaks on a wire.
+are all in this process and talk over the real data plane, and every call that may be repeated is: tests use it to find
+what only breaks on a wire, or when a lost call is repeated.
 """
 
 from __future__ import annotations
@@ -29,17 +30,18 @@ class InProcess:
 
     name: str
 
-    def __init__(self, plan: Plan, placements: list[Placement], door: Placement | None, output: Output) -> None:
-        self._plan = plan
+    def __init__(self, placements: list[Placement], weavelets: list[Weavelet], door: Weavelet) -> None:
         self._placements = placements
-        self._weavelets = [Weavelet(plan.app, placement, output.log) for placement in placements]
-        self.door = self._weavelets[0] if door is None else Weavelet(plan.app, door, output.log)
+        self._weavelets = weavelets
+        self.door = door
         self.state: State = "starting"
         self.failure: BaseException | None = None
 
     def start(self, progress: Progress) -> None:
         started: list[Weavelet] = []
         try:
+            if self.door not in self._weavelets:
+                self.door.start()
             for weavelet in self._weavelets:
                 progress(len(started), len(self._weavelets))
                 weavelet.start()
@@ -96,7 +98,7 @@ class Single(InProcess):
     name = "single"
 
     def __init__(self, plan: Plan, deployment_id: str, output: Output) -> None:
-        everything = tuple(plan.app.components)
+        everything = tuple(name for name in plan.app.components if name not in plan.fakes)
         placement = Placement(
             deployment_id=deployment_id,
             version="",
@@ -110,19 +112,21 @@ class Single(InProcess):
             secret=b"",
             runs_main=plan.main is not None,
         )
-        super().__init__(plan, [placement], None, output)
+        weavelet = Weavelet(plan.app, placement, output.log, fakes=plan.fakes)
+        super().__init__([placement], [weavelet], weavelet)
 
 
 class Rpc(InProcess):
-    """One weavelet for each replica of each group, all in this process, over real sockets."""
+    """One weavelet for each replica of each group, all in this process, over real sockets; calls are made twice."""
 
     name = "rpc"
 
     def __init__(self, plan: Plan, deployment_id: str, output: Output) -> None:
         self._sockets = socket_directory()
         placed = place(plan, deployment_id, "", str(self._sockets.path), plan.config.multi.listeners)
-        door = placed.pop("")
-        super().__init__(plan, list(placed.values()), door, output)
+        door = Weavelet(plan.app, placed.pop(""), output.log, fakes=plan.fakes, calls_twice=True)
+        weavelets = [Weavelet(plan.app, placement, output.log, calls_twice=True) for placement in placed.values()]
+        super().__init__(list(placed.values()), weavelets, door)
 
     def _stop(self, weavelets: list[Weavelet], drain_s: float) -> None:
         try:

@@ -26,6 +26,7 @@ def deploy(
     config: ConfigGiven = None,
     replicas: ReplicasWanted | None = None,
     colocate: Colocation | None = None,
+    fakes: Fakes | None = None,
     show: Show | None = None,
     progress: Progress | None = None,
 ) -> Deployment:
@@ -37,6 +38,9 @@ def deploy(
         config: the path of a weaver.toml, or what `weaverlab.config.parse` made of its text.
         replicas: weavelets for a component (default 1); on top of `[multi] replicas`.
         colocate: lists of components that share a weavelet; on top of `[multi] colocate`.
+        fakes: objects that answer for components, for tests: {Interface: object}. Every ref to that interface (or
+            component class) leads to the object, which stays in this process under every deployer. Nothing of what it
+            stands for is deployed. Calls come from several threads.
         show: takes each log entry and printed line; by default they appear on standard error, and in a notebook
             with `%load_ext weaverlab` under the cell that deployed.
         progress: is told how many weavelets are ready, and of how many, while they start.
@@ -52,7 +56,7 @@ def deploy(
                 f"and a method `start(replica)`.{nearest(str(deployer), DEPLOYERS)}"
             ]
         )
-    asked = Asked(components, deployer, load_config(config), replicas, colocate)
+    asked = Asked(components, deployer, load_config(config), replicas, colocate, fakes)
     deployment_id = unique_id(DEPLOYMENT_ID_DIGITS)
     output = Output(show)
     version = start_version(asked, deployment_id, output, progress or nobody_watches)

@@ -40,14 +40,14 @@ class Multi:
         self.name = engine.name
         self._plan = plan
         self._code = bundle.to_bytes()
-        self._roots = pickle.dumps(([spec.implementation for spec in plan.app.components.values()], plan.app.chosen))
+        self._roots = pickle.dumps(plan.app.recipe())
         # As they are now, also for a weavelet that is started again after the notebook has changed them.
         self._working_directory = _working_directory()
         self._environ = dict(os.environ)
         self._import_path = tuple(sys.path)
         self._sockets = socket_directory()
         placed = place(plan, deployment_id, bundle.version, str(self._sockets.path), plan.config.multi.listeners)
-        self.door = Weavelet(plan.app, placed.pop(""), output.log)
+        self.door = Weavelet(plan.app, placed.pop(""), output.log, fakes=plan.fakes)
         self._stage: State = "starting"
         self._supervisor = Supervisor(
             placed.values(),
@@ -71,6 +71,7 @@ class Multi:
 
     def start(self, progress: Progress) -> None:
         try:
+            self.door.start()
             self._supervisor.start()
             self._supervisor.wait_ready(READY_TIMEOUT_S, progress)
         except BaseException:

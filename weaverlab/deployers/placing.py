@@ -14,6 +14,7 @@ from weaverlab.routing import Member, RoutingTable
 from weaverlab.runtime.placement import Placement
 from weaverlab.transport.address import UNIX_PATH_BYTES_MAX
 
+DOOR = "client"  # the replica that whoever deploys calls from
 SECRET_BYTES = 32
 NAME_BYTES = SOCKET_FOLDER_NAME_BYTES + len("//12345.sock")  # of a socket, below the directory for temporary files
 
@@ -34,18 +35,19 @@ def place(
 ) -> dict[str, Placement]:
     """Return the placement of every weavelet by replica id, plus that of the door, under the id `""`.
 
-    Every weavelet has its socket in `directory`; its address stays the same when it is restarted.
+    Every weavelet has its socket in `directory`; its address stays the same when it is restarted. The door has one too
+    where there are fakes, which it hosts.
     """
     ids = [replica for group in plan.groups for replica in group.replica_ids()]
     address = {replica: f"unix:{os.path.join(directory, f'{n}.sock')}" for n, replica in enumerate(ids)}
-    routing = RoutingTable(
-        0,
-        {
-            component: tuple(Member(replica, address[replica]) for replica in group.replica_ids())
-            for group in plan.groups
-            for component in group.components
-        },
-    )
+    if plan.fakes:
+        address[DOOR] = f"unix:{os.path.join(directory, 'door.sock')}"
+    members = {
+        component: tuple(Member(replica, address[replica]) for replica in group.replica_ids())
+        for group in plan.groups
+        for component in group.components
+    }
+    routing = RoutingTable(0, members | {fake: (Member(DOOR, address[DOOR]),) for fake in plan.fakes})
     secret = secret_bytes(SECRET_BYTES)
 
     def placement(replica: str, hosted: tuple[str, ...], runs_main: bool) -> Placement:
@@ -63,7 +65,7 @@ def place(
             runs_main,
         )
 
-    placed = {"": placement("client", (), False)}
+    placed = {"": placement(DOOR, (), False)}
     for group in plan.groups:
         for number, replica in enumerate(group.replica_ids()):
             placed[replica] = placement(replica, group.components, number == 0 and plan.main in group.components)

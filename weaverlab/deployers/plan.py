@@ -6,10 +6,11 @@ Pure. Every fault of the configuration is found here, all at once, before the fi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from weaverlab.component import Application, ComponentSpec, build_application
+from weaverlab.component.fakes import fake_for, faults_of_fakes, faults_of_key
 from weaverlab.config import Config, faults_of_names
 from weaverlab.errors import ConfigError, DeclarationError
 from weaverlab.stores import EmbeddedStores
@@ -36,6 +37,7 @@ class Plan:
     app: Application  # the same, and the embedded stores where an agent needs them
     config: Config
     groups: tuple[Group, ...]
+    fakes: Mapping[str, object] = field(default_factory=dict)  # by component name; in no group, as no weavelet has them
 
     @property
     def regions(self) -> dict[str, str]:
@@ -53,6 +55,7 @@ def make_plan(
     config: Config,
     replicas: Mapping[str | type, int] | None = None,
     colocate: Iterable[Iterable[str | type]] | None = None,
+    fakes: Mapping[type, object] | None = None,
 ) -> Plan:
     """Return the checked plan for `roots` and all that they reach.
 
@@ -62,7 +65,8 @@ def make_plan(
         DeclarationError: the classes are declared wrongly (all faults).
         ConfigError: the configuration does not fit them (all faults).
     """
-    authored = build_application(roots, config.weaverlab.implementations)
+    fakes = fakes or {}
+    authored = _authored(roots, config, fakes)
     app = _with_stores(authored, config)
     faults = _faults_of_config(authored, config)
     replicas, colocate = _replicas_given(replicas, faults), _colocate_given(colocate, faults)
@@ -72,14 +76,32 @@ def make_plan(
     faults += _faults_of_listeners(app, config, groups)
     if faults:
         raise ConfigError(faults)
-    return Plan(authored, app, config, groups)
+    return Plan(authored, app, config, groups, _fakes_by_name(authored, fakes))
+
+
+def _authored(roots: Sequence[type], config: Config, fakes: Mapping[type, object]) -> Application:
+    faults = faults_of_fakes(fakes)
+    faked = [key for key in fakes if not faults_of_key(key)]
+    try:
+        authored = build_application(roots, config.weaverlab.implementations, faked)
+    except DeclarationError as error:
+        raise DeclarationError([*faults, *error.faults]) from None
+    if faults:
+        raise DeclarationError(faults)
+    return authored
+
+
+def _fakes_by_name(app: Application, fakes: Mapping[type, object]) -> dict[str, object]:
+    specs = app.components.values()
+    return {spec.name: fakes[key] for spec in specs if (key := fake_for(spec.implementation, fakes)) is not None}
 
 
 def _with_stores(authored: Application, config: Config) -> Application:
     specs = authored.components.values()
     if not any(_is_embedded(config, agent) for spec in specs for agent in spec.agents.values()):
         return authored
-    return build_application([EmbeddedStores, *(spec.implementation for spec in specs)], authored.chosen)
+    real, chosen, faked = authored.recipe()
+    return build_application([EmbeddedStores, *real], chosen, faked)
 
 
 def _is_embedded(config: Config, agent: str) -> bool:
@@ -168,10 +190,10 @@ def _groups(
     groups: list[Group] = []
     placed: set[str] = set()
     for name in app.components:
-        if name in placed:
+        if name in placed or app.components[name].is_fake:
             continue
         members = next((known for known in together if name in known), {name})
-        ordered = tuple(component for component in app.components if component in members)
+        ordered = tuple(name for name, spec in app.components.items() if name in members and not spec.is_fake)
         placed |= members
         wanted = {counts[component] for component in ordered if component in counts} or {1}
         if len(wanted) > 1:

@@ -35,6 +35,7 @@ class Asked:
     config: Config
     replicas: ReplicasWanted | None = None
     colocate: Colocation | None = None
+    fakes: Fakes | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def start_version(asked: Asked, deployment_id: str, output: Output, progress: Pr
         DeclarationError, ConfigError, BundleError: all faults at once, before any process is started.
         DeployError: something failed while starting, with the traceback; no process is left.
     """
-    plan = make_plan(asked.components, asked.config, asked.replicas, asked.colocate)
+    plan = make_plan(asked.components, asked.config, asked.replicas, asked.colocate, asked.fakes)
     code, backend = _backend(asked.deployer, plan, deployment_id, output)
     try:
         backend.start(progress)

@@ -17,6 +17,7 @@ from weaverlab.runtime.links import Links
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity, RemoteComponent, RemoteMethod
 from weaverlab.runtime.replicas import Members, Replicas
+from weaverlab.runtime.twice import Twice
 from weaverlab.stores import EmbeddedStores
 
 CONTROL = build_application([Control]).components[Control.__name__]
@@ -39,6 +40,7 @@ class Calling:
         metrics: MethodMetrics,
         recorder: Recorder,
         call_timeout_s: float,
+        calls_twice: bool,
     ) -> None:
         self._app = app
         self._instances = instances
@@ -46,6 +48,7 @@ class Calling:
         self._metrics = metrics
         self._recorder = recorder
         self._call_timeout_s = call_timeout_s
+        self._calls_twice = calls_twice
         self._numbers = {(name, method.name): i for i, (name, method) in enumerate(method_table(app))}
 
     def handle(self, caller: Identity, callee: str, callee_identity: Identity) -> Any:
@@ -77,7 +80,8 @@ class Calling:
         is_traced = spec.implementation not in INTERNAL
         replicas = Replicas(spec.name, self._links, members, for_control=spec is CONTROL)
         remote = RemoteComponent(caller, spec, replicas, self._links, self._recorder, self._call_timeout_s, is_traced)
-        return remote_handle(spec, methods, remote.call, remote.call_async)
+        calls = Twice(remote) if self._calls_twice and is_traced else remote
+        return remote_handle(spec, methods, calls.call, calls.call_async)
 
 
 class LocalTracing:

@@ -128,10 +128,10 @@ def _watch_lifeline(lifeline: int, bootstrap: Bootstrap) -> None:
     """End this process, leaving no file behind, as soon as the deployer is gone."""
     while os.read(lifeline, _LIFELINE_CHUNK_BYTES):
         pass
-    path = bootstrap.placement.address.removeprefix("unix:")
-    for remove, what in ((os.unlink, path), (os.rmdir, os.path.dirname(path))):
-        try:
-            remove(what)
-        except OSError:
-            continue  # already gone, or other weavelets still have their sockets in the directory
+    placement = bootstrap.placement
+    for address in {placement.address, *placement.routing.addresses()}:  # the deployer's own may be among them
+        with contextlib.suppress(OSError):  # another weavelet, which ends as well, was faster
+            os.unlink(address.removeprefix("unix:"))
+    with contextlib.suppress(OSError):
+        os.rmdir(os.path.dirname(placement.address.removeprefix("unix:")))
     os._exit(1)

@@ -10,7 +10,7 @@ import contextvars
 import inspect
 import os
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from weaverlab.clock import Clock, Rng, SystemClock, system_rng
@@ -23,6 +23,7 @@ from weaverlab.runtime import context, listeners
 from weaverlab.runtime.calling import CONTROL, Calling, method_table
 from weaverlab.runtime.control import Control, Health, Orders, WeaveletControl
 from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
+from weaverlab.runtime.fakes import Fake
 from weaverlab.runtime.links import Links
 from weaverlab.runtime.logs import LogSink, component_logger
 from weaverlab.runtime.placement import Placement
@@ -46,7 +47,10 @@ class Weavelet:
         orders: Orders | None = None,
         clock: Clock = SystemClock,
         rng: Rng | None = None,
+        fakes: Mapping[str, object] | None = None,
+        calls_twice: bool = False,
     ) -> None:
+        """`fakes` are objects that answer for components, by name; `calls_twice` is explained in `twice`."""
         self.replica = placement.replica
         self._app = app
         self._placement = placement
@@ -61,7 +65,10 @@ class Weavelet:
         self._loop: LoopThread | None = None
         self._server: Server | None = None
         timeout_s = placement.config.weaverlab.call_timeout_s
-        self._calling = Calling(app, self._instances, self._links, self._metrics, self._recorder, timeout_s)
+        self._fakes = {name: Fake(app.components[name], fake) for name, fake in (fakes or {}).items()}
+        self._calling = Calling(
+            app, self._instances, self._links, self._metrics, self._recorder, timeout_s, calls_twice
+        )
 
     def start(self) -> None:
         """Serve at once, then make every hosted component in dependency order and run its `init`.
@@ -73,6 +80,9 @@ class Weavelet:
         try:
             if self._placement.address:
                 self._serve(methods)
+            for name, fake in self._fakes.items():
+                self._instances[name] = fake
+                self._let_calls_in(name, fake, methods)
             for name, spec in self._app.components.items():
                 if name in self._placement.hosted:
                     self._open(spec, methods)
@@ -94,6 +104,8 @@ class Weavelet:
             self._instances.clear()
             for listener in self._listeners.values():
                 listener.socket.close()
+            for fake in self._fakes.values():
+                fake._close(because)
             self._links.close(because)
             if self._loop is not None:
                 self._loop.stop()
@@ -129,7 +141,7 @@ class Weavelet:
 
     def _hosted_methods(self) -> list[HostedMethod | None]:
         """Return the method table of this weavelet: None where another weavelet hosts the component."""
-        hosted = {*self._placement.hosted, CONTROL.name}
+        hosted = {*self._placement.hosted, *self._fakes, CONTROL.name}
         return [
             HostedMethod(method.name, method.has_keywords, self._identity(name)) if name in hosted else None
             for name, method in method_table(self._app)
