@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -39,6 +40,11 @@ class Spot:
     city: str
     height: float
     note: str = field(default="", compare=False)
+
+
+@dataclass
+class Unfinished:
+    city: str = field(init=False)
 
 
 class Record(AutoMarshal):
@@ -201,8 +207,9 @@ def test_a_key_has_the_declared_type_and_a_record_is_a_tuple(annotation, returne
         ),
         (Place, ("Bonn", None), "returned ('Bonn', None), whose key.number is of type NoneType; expected Place."),
         (Spot, Place("Bonn", 7), "returned Place(city='Bonn', number=7), which is of type Place; expected Spot."),
+        (Unfinished, Unfinished(), "'Unfinished' object has no attribute 'city'; expected Unfinished."),
     ],
-    ids=repr,
+    ids=reprlib.repr,
 )
 def test_a_key_of_another_type_is_refused(annotation, returned, problem):
     with pytest.raises(RoutingError) as caught:
@@ -295,6 +302,14 @@ def test_running_a_cell_again_replaces_the_router_and_its_keys(run: Run):
     run(KEY, ROUTER.format("PostKey").replace("(post_id)", "(post_id * 2)"), KEY)
 
     assert keys(notebook, "p") == ("pp",)
+
+
+def test_running_the_cell_of_its_keys_again_changes_the_type_of_keys(run: Run):
+    notebook = run(KEY, ROUTER.format("PostKey"), COMPONENT.format("ByPostId"))
+
+    run(KEY + "    shard: int = 7\n")
+
+    assert keys(notebook, "p") == ("p", 7)
 
 
 def test_a_running_router_still_works_when_the_cell_of_its_keys_is_run_again(run: Run):

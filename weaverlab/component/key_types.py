@@ -44,6 +44,7 @@ class KeyType:
 
         Raises:
             TypeError: `value` is of another type; the message goes on from "it returned ...".
+            AttributeError: it lacks a field of its class.
             OverflowError: a whole number is too large for a float.
         """
         if not self.parts:

@@ -92,7 +92,7 @@ def key_function(spec: ComponentSpec, method: MethodSpec) -> Callable[[tuple[Any
             raise RoutingError(f"{who} raised {type(error).__name__}: {error}") from error
         try:
             return key_type.key(returned)
-        except (TypeError, OverflowError) as error:
+        except (AttributeError, OverflowError, TypeError) as error:
             raise RoutingError(f"{who} returned {reprlib.repr(returned)}, {error}; expected {key_type}.") from None
 
     return key
