@@ -3,8 +3,8 @@
     python benchmarks/routing.py [--keys 200000]
 
 "slots" and "keys" are the largest distance of a replica's share from the mean; of 200000 keys, chance alone makes about
-2 % for 17 replicas. "moved" is the share of slots that move
-when one more replica comes, beside the least that must. The last lines are the cost of a routed call in its caller.
+2 % for 17 replicas. "moved" is the share of slots that move when one more replica comes, beside the least that must.
+The last lines are the cost of a routed call in its caller.
 """
 
 from __future__ import annotations
