@@ -95,7 +95,7 @@ def remote_traceback(error: BaseException) -> str:
     while behind:
         if one := behind.pop():
             one.stack = _of_application(one.stack)
-            behind += [one.__cause__, one.__context__]
+            behind += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
     return "".join(shown.format())
 
 
@@ -128,6 +128,8 @@ class _Packing:
         cause = self._behind(error.__cause__, remarks)
         context = self._behind(error.__context__, remarks)
         data = self._dumped(error, remarks)
+        if not data and hasattr(error, "derive"):  # a group, whose members would be lost with it
+            remarks.append(shortened(remote_traceback(error)))
         notes, way = _notes(error)
         return _Sent(
             type(error).__qualname__,

@@ -83,9 +83,13 @@ class Dump:
 
     def _without_what_cannot_travel(self, cls: type, args: tuple[Any, ...], state: Any) -> bytes:
         args = tuple([self._or_left_behind(value, f"args[{n}]") for n, value in enumerate(args)])
-        if isinstance(state, dict):
-            state = {name: self._or_left_behind(value, f".{name}") for name, value in state.items()}
+        state = tuple(map(self._attributes, state)) if isinstance(state, tuple) else self._attributes(state)
         return self._checked((cls, args), state)
+
+    def _attributes(self, state: Any) -> Any:
+        if not isinstance(state, dict):
+            return state
+        return {name: self._or_left_behind(value, f".{name}") for name, value in state.items()}
 
     def _checked(self, *values: object) -> bytes:
         """Pickle, and see whether it can be made again."""
@@ -187,13 +191,20 @@ def _new(cls: type, args: tuple[Any, ...]) -> BaseException:
 
 
 def _contents(error: BaseException) -> tuple[tuple[Any, ...], Any]:
-    """Return what the built-in class needs to make `error`, and its attributes, or what `__getstate__` has for them."""
-    _, args, *state = _builtin(type(error)).__reduce__(error)
-    if _is_own(type(error), "__getstate__"):
+    """Return the arguments with which the built-in class makes `error`, and its state.
+
+    As for pickle, the state is what `__getstate__` returns, or `__dict__`, or `__dict__` and what is kept elsewhere.
+    """
+    cls = type(error)
+    _, args, *builtin_state = _builtin(cls).__reduce__(error)
+    if _is_own(cls, "__getstate__"):
         return args, cast(Any, error).__getstate__()
-    attributes = dict(state[0]) if state else {}
-    attributes.pop(NOTES, None)
-    return args, attributes | {name: getattr(error, name) for name in _slots(type(error)) if hasattr(error, name)}
+    in_dict = {name: value for name, value in vars(error).items() if name != NOTES}
+    if _is_own(cls, "__setstate__"):
+        return args, in_dict
+    slots = {name: getattr(error, name) for name in _slots(cls) if hasattr(error, name)}
+    fields = builtin_state[0] if builtin_state else {}  # `name` and `path` of an ImportError, and again what is in_dict
+    return args, (in_dict, slots | {name: value for name, value in fields.items() if name not in vars(error)})
 
 
 def _slots(cls: type) -> list[str]:
@@ -203,14 +214,15 @@ def _slots(cls: type) -> list[str]:
 
 
 def _set_state(error: BaseException, state: Any) -> None:
+    if state is None:
+        return
     if _is_own(type(error), "__setstate__"):
         cast(Any, error).__setstate__(state)
         return
-    for name, value in (state or {}).items():
-        try:
-            object.__setattr__(error, name, value)  # not the class's own, which refuses in a frozen dataclass
-        except AttributeError:  # a property of that name, which reads what is in __dict__
-            vars(error)[name] = value
+    in_dict, elsewhere = state if isinstance(state, tuple) else (state, {})
+    vars(error).update(in_dict or {})
+    for name, value in elsewhere.items():
+        object.__setattr__(error, name, value)  # not the class's own, which refuses in a frozen dataclass
 
 
 def _name(value: object) -> str:
