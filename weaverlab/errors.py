@@ -131,7 +131,7 @@ class DeadlineExceeded(RemoteCallError, TimeoutError):
 
 
 class RemoteApplicationError(WeaverError):
-    """A component raised an exception that cannot be pickled; here are its type, message and traceback."""
+    """A component raised an exception that cannot be raised here; here are its type, message and traceback."""
 
     def __init__(self, type_name: str, message: str, remote_traceback: str) -> None:
         super().__init__(type_name, message, remote_traceback)
