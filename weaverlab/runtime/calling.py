@@ -7,9 +7,10 @@ from typing import Any
 
 from weaverlab.clock import Clock
 from weaverlab.component import Application, ComponentSpec, MethodSpec, build_application
+from weaverlab.component.router import key_function
 from weaverlab.history import Finished, Invoked, Returned, Started
 from weaverlab.observe import MethodMetrics
-from weaverlab.routing import Member
+from weaverlab.routing import Member, slot_of
 from weaverlab.runtime import context
 from weaverlab.runtime.control import Control, WeaveletControl
 from weaverlab.runtime.handles import local_handle, remote_handle
@@ -74,6 +75,7 @@ class Calling:
                 method.name,
                 method.retriable,
                 self._metrics.stats(caller.component, spec.name, method.name, remote=True),
+                _slots(spec, method),
             )
             for method in spec.methods
         }
@@ -131,6 +133,12 @@ class LocalTracing:
         record = self._recorder.record
         record(Finished(now_s, request, callee.component, callee.replica, callee.region, span, error))
         record(Returned(now_s, request, caller.component, caller.replica, caller.region, span, error))
+
+
+def _slots(spec: ComponentSpec, method: MethodSpec) -> Callable[[tuple[Any, ...]], int] | None:
+    """Return what finds the slot of a call by its arguments, None where calls are not routed by key."""
+    key = key_function(spec, method)
+    return None if key is None else lambda args: slot_of(key(args))
 
 
 def _untraced(method: MethodSpec, target: Callable[..., Any]) -> Callable[..., Any]:

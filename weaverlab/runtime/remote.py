@@ -91,10 +91,10 @@ class RemoteComponent:
     def call(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
         """Call and wait for the answer, blocking the thread for at most the deadline."""
         started_s, timeout_s = self._begin()
+        slot = None if method.slot is None else method.slot(args)
         span = self._invoked(method) if self._is_traced and context.trace.get() else ""
         lineage = lineage_context.current().pack()
         call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get(), method.retriable)
-        slot = None if method.slot is None else method.slot(args)
         trouble: _Trouble | None = None
         try:
             while True:
@@ -118,10 +118,10 @@ class RemoteComponent:
     async def call_async(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
         """The same for a caller on an event loop, which goes on with other tasks meanwhile."""
         started_s, timeout_s = self._begin()
+        slot = None if method.slot is None else method.slot(args)
         span = self._invoked(method) if self._is_traced and context.trace.get() else ""
         lineage = lineage_context.current().pack()
         call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get(), method.retriable)
-        slot = None if method.slot is None else method.slot(args)
         trouble: _Trouble | None = None
         try:
             while True:
