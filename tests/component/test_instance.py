@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 
 import pytest
 
@@ -106,6 +107,14 @@ def test_a_listener_tells_where_it_listens(name, addr):
 
     assert (listener.addr, str(listener), listener.proxy_addr) == (addr, addr, addr)
     assert repr(listener) == f"<Listener 'web' {addr}>"
+
+
+def test_a_listener_still_tells_where_it_was_when_a_server_has_closed_its_socket():
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        addr = f"127.0.0.1:{bound.getsockname()[1]}"
+        listener = Listener("web", socket=bound)
+
+    assert (str(listener), repr(listener)) == (addr, f"<Listener 'web' {addr}>")
 
 
 def test_clients_of_a_listener_are_sent_to_its_proxy():

@@ -60,26 +60,20 @@ class Listener:
         """Declare a listener, or (the runtime, with `socket`) hold a bound and listening one."""
         self.name = name
         self._socket = socket
+        self._addr = "" if socket is None else _shown(socket.getsockname())  # also when a server has closed it
         self._proxy_addr = proxy_addr
 
     @property
     def socket(self) -> Any:
         """The bound, listening `socket.socket`; hand it to any server."""
-        if self._socket is None:
-            raise WeaverError(
-                f"Listener {self.name!r} is not bound yet: WeaverLab binds it after __init__ and before init(). "
-                "Use it in init(), main() or a method of a deployed component."
-            )
+        self._require_bound()
         return self._socket
 
     @property
     def addr(self) -> str:
         """Where this replica listens, as `host:port`."""
-        name = self.socket.getsockname()
-        if not isinstance(name, tuple):
-            return str(name)  # a UNIX-domain socket: its path
-        host, port = name[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._require_bound()
+        return self._addr
 
     @property
     def proxy_addr(self) -> str:
@@ -91,3 +85,18 @@ class Listener:
 
     def __repr__(self) -> str:
         return f"<Listener {self.name!r} {'not bound' if self._socket is None else self.proxy_addr}>"
+
+    def _require_bound(self) -> None:
+        if self._socket is None:
+            raise WeaverError(
+                f"Listener {self.name!r} is not bound yet: WeaverLab binds it after __init__ and before init(). "
+                "Use it in init(), main() or a method of a deployed component."
+            )
+
+
+def _shown(name: Any) -> str:
+    """Return what `getsockname()` said as an address."""
+    if not isinstance(name, tuple):
+        return str(name)  # a UNIX-domain socket: its path
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
