@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from weaverlab.deployers import Deployment, deploy, run
     from weaverlab.notebook import current
     from weaverlab.stores import Antipode
+    from weaverlab.web import HEALTHZ_URL, healthz_handler, instrument_handler
 
 __all__ = [
+    "HEALTHZ_URL",
     "Antipode",
     "AutoMarshal",
     "Component",
@@ -47,7 +49,9 @@ __all__ = [
     "current_metadata",
     "deploy",
     "get_lineage",
+    "healthz_handler",
     "instance_of",
+    "instrument_handler",
     "metadata",
     "not_retriable",
     "request",
@@ -58,10 +62,13 @@ __all__ = [
 ]
 
 _LAZY = {
+    "HEALTHZ_URL": "weaverlab.web",
     "Antipode": "weaverlab.stores",
     "Deployment": "weaverlab.deployers",
     "current": "weaverlab.notebook",
     "deploy": "weaverlab.deployers",
+    "healthz_handler": "weaverlab.web",
+    "instrument_handler": "weaverlab.web",
     "run": "weaverlab.deployers",
 }
 
