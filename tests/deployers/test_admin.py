@@ -71,9 +71,9 @@ def test_log_entries_are_read_on_from_the_last_one_seen_and_the_end_is_told() ->
         other = attach(registry.running()[0])
         app.get(Speaker).say(PAGE_MAX + 3)
 
-        first = other.logs()
-        second = other.logs(first.next)
-        waiting = _later(lambda: other.logs(second.next, wait_s=1.0))
+        first = other.log_page()
+        second = other.log_page(first.next)
+        waiting = _later(lambda: other.log_page(second.next, wait_s=1.0))
 
         assert [len(first.entries), len(second.entries)] == [PAGE_MAX, 3]
         assert second.entries[-1]["message"] == f"number {PAGE_MAX + 2}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from weaverlab import registry
@@ -35,6 +36,7 @@ class Watched(Protocol):
     """What is asked of a deployment, here or elsewhere."""
 
     id: str
+    when_asked_to_stop: Callable[[float], None]
 
     def status(self) -> Snapshot:
         """Return what it is and does now."""
@@ -42,8 +44,8 @@ class Watched(Protocol):
     def events(self) -> tuple[Event, ...]:
         """Return the newest events of traced requests."""
 
-    def stop(self, drain_s: float) -> None:
-        """Stop it in order."""
+    def log_page(self, after: int, wait_s: float) -> LogPage:
+        """Return log entries from number `after` on, a page at most; wait for the first up to `wait_s` seconds."""
 
 
 class DeploymentAdmin(Interface):
@@ -57,8 +59,8 @@ class DeploymentAdmin(Interface):
         """Return the newest events of traced requests."""
         raise NotImplementedError
 
-    def logs(self, after: int, wait_s: float) -> LogPage:
-        """Return log entries from number `after` on; wait for the first up to `wait_s` seconds."""
+    def log_page(self, after: int, wait_s: float) -> LogPage:
+        """Return log entries from number `after` on, a page at most; wait for the first up to `wait_s` seconds."""
         raise NotImplementedError
 
     @not_retriable
@@ -71,7 +73,6 @@ class LocalAdmin(Implements[DeploymentAdmin]):
     """Answers for a deployment of this process. Made and filled in by `publish`."""
 
     deployment: Watched
-    output: Output
 
     def status(self) -> Snapshot:
         return self.deployment.status()
@@ -79,12 +80,13 @@ class LocalAdmin(Implements[DeploymentAdmin]):
     def events(self) -> tuple[Event, ...]:
         return self.deployment.events()
 
-    def logs(self, after: int, wait_s: float) -> LogPage:
-        return self.output.page(after, min(wait_s, LOG_WAIT_S))
+    def log_page(self, after: int, wait_s: float) -> LogPage:
+        return self.deployment.log_page(after, min(wait_s, LOG_WAIT_S))
 
     def stop(self, drain_s: float) -> None:
         # On a thread of its own: stopping ends this server too, which waits for the answer to be sent.
-        threading.Thread(target=self.deployment.stop, args=(drain_s,), name="weaverlab-stop", daemon=True).start()
+        stop = self.deployment.when_asked_to_stop
+        threading.Thread(target=stop, args=(drain_s,), name="weaverlab-stop", daemon=True).start()
 
 
 _SPEC = build_application([LocalAdmin]).components[LocalAdmin.__name__]
@@ -116,7 +118,7 @@ def publish(deployment: Watched, output: Output, plan: Plan, deployer: str) -> c
 
 def _serve(deployment: Watched, output: Output, address: str, secret: bytes) -> Server:
     admin = LocalAdmin()
-    admin.deployment, admin.output = deployment, output
+    admin.deployment = deployment
     me = Identity(_SPEC.name, "deployer", "")
     methods: list[HostedMethod | None] = []
     for method in _SPEC.methods:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from os import PathLike
 from pathlib import Path
+from types import ModuleType
 
 from weaverlab.component import Main
-from weaverlab.errors import DeclarationError
+from weaverlab.component.declare import is_component
+from weaverlab.config import Config
+from weaverlab.errors import ConfigError, DeclarationError, nearest
 
 
 def load_main(path: str | PathLike[str]) -> type:
@@ -20,22 +24,54 @@ def load_main(path: str | PathLike[str]) -> type:
     Raises:
         DeclarationError: there is no such file, or not exactly one Main in it.
     """
+    mains = [cls for cls in _classes_of(_load(path)) if issubclass(cls, Main)]
+    if len(mains) != 1:
+        names = ", ".join(main.__name__ for main in mains) or "none"
+        raise DeclarationError([f"{path}: expected one class derived from weaverlab.Main, found {names}."])
+    return mains[0]
+
+
+def load_components(path: str | PathLike[str]) -> list[type]:
+    """Import the Python file at `path`, as `load_main` does, and return its Main, or else all components it defines.
+
+    Raises:
+        DeclarationError: there is no such file, or no component in it.
+    """
+    found = [cls for cls in _classes_of(_load(path)) if is_component(cls) and not inspect.isabstract(cls)]
+    if mains := [cls for cls in found if issubclass(cls, Main)]:
+        return mains
+    if not found:
+        raise DeclarationError([f"{path}: defines no component: no class derived from weaverlab's Main or Component."])
+    return found
+
+
+def app_beside(path: Path, config: Config) -> Path:
+    """Return the application that `[weaverlab] app` names in the weaver.toml at `path`, beside which it is."""
+    if not config.weaverlab.app:
+        raise ConfigError([f'{path}: which application? Add a line to [weaverlab]: app = "app.py".'])
+    app = path.parent / config.weaverlab.app
+    if not app.is_file():
+        hint = nearest(app.name, (file.name for file in app.parent.glob("*.py")))
+        raise ConfigError([f"{path}: [weaverlab] app: there is no file {str(app)!r}.{hint}"])
+    return app
+
+
+def _load(path: str | PathLike[str]) -> ModuleType:
     file = Path(path).resolve()
     if file.suffix != ".py" or not file.is_file():
         raise DeclarationError([f"{path}: expected the path of a Python file that exists."])
     if str(file.parent) not in sys.path:
         sys.path.insert(0, str(file.parent))
+    is_known = file.stem in sys.modules
     module = importlib.import_module(file.stem)
     if module.__file__ is None or Path(module.__file__).resolve() != file:
         raise DeclarationError(
             [f"{path}: its name hides the module {module.__file__ or file.stem!r}. Rename the file."]
         )
-    mains = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Main) and value is not Main and value.__module__ == file.stem
-    ]
-    if len(mains) != 1:
-        names = ", ".join(main.__name__ for main in mains) or "none"
-        raise DeclarationError([f"{path}: expected one class derived from weaverlab.Main, found {names}."])
-    return mains[0]
+    return importlib.reload(module) if is_known else module  # a notebook may run it again after it was edited
+
+
+def _classes_of(module: ModuleType) -> list[type]:
+    """Return the classes that a module defines itself, each once."""
+    classes = [value for value in vars(module).values() if isinstance(value, type)]
+    return list(dict.fromkeys(cls for cls in classes if cls.__module__ == module.__name__))

@@ -42,9 +42,9 @@ class Attached:
         events: tuple[Event, ...] = self._ask("events")
         return events
 
-    def logs(self, after: int = 0, wait_s: float = 0.0) -> LogPage:
+    def log_page(self, after: int = 0, wait_s: float = 0.0) -> LogPage:
         """Return its log entries from number `after` on; wait for the first up to `wait_s` (at most a second)."""
-        page: LogPage = self._ask("logs", after, wait_s)
+        page: LogPage = self._ask("log_page", after, wait_s)
         return page
 
     def stop(self, drain_s: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar, overload
@@ -16,7 +17,7 @@ from weaverlab.deployers.admin import publish
 from weaverlab.deployers.asking import ask
 from weaverlab.deployers.backend import Progress, nobody_watches
 from weaverlab.deployers.configfile import ConfigGiven, load_config
-from weaverlab.deployers.output import Output
+from weaverlab.deployers.output import LogPage, Output
 from weaverlab.deployers.version import Asked, Colocation, ReplicasWanted, Version, start_version
 from weaverlab.errors import DeclarationError, StoppedError, WeaverError, nearest
 from weaverlab.history import Event
@@ -51,7 +52,7 @@ class Deployment:
         self._newest_events: tuple[Event, ...] = ()
         self._handles: dict[str, Any] = {}  # one for each component, so that replicas are taken in turn
         self._last: tuple[Snapshot, tuple[Event, ...]] | None = None
-        self._stopped = threading.Event()
+        self.when_asked_to_stop: Callable[[float], None] = self.stop  # by another process; it gives the drain time
         self._published = contextlib.ExitStack()
         atexit.register(self.stop)  # who forgets stop() gets it; multiprocess would wait for the weavelets for ever
 
@@ -97,6 +98,10 @@ class Deployment:
         """Return the newest log entries and printed lines of all weavelets, oldest first."""
         return self._output.entries()
 
+    def log_page(self, after: int = 0, wait_s: float = 0.0) -> LogPage:
+        """Return log entries from number `after` on, a page at most; wait for the first up to `wait_s` seconds."""
+        return self._output.page(after, wait_s)
+
     def callgraph(self) -> Picture:
         """Draw components, replicas and stores, and what was called."""
         return Picture(lambda: callgraph_drawing(self.status()), lambda: self.is_running)
@@ -131,15 +136,10 @@ class Deployment:
                 finally:
                     self._output.end()
                     self._published.close()
-                    self._stopped.set()
                     atexit.unregister(self.stop)
                     if self._last is not None:  # replicas stay as they were: what was stopped in order is not down
                         snapshot, events = self._last
                         self._last = replace(snapshot, state=self._version.backend.state), events
-
-    def wait_stopped(self) -> None:
-        """Wait until it has been stopped, by whomever."""
-        self._stopped.wait()
 
     def publish(self) -> None:
         """Let other processes of this user see this deployment and stop it (`weaverlab status`) while it runs."""
@@ -253,7 +253,7 @@ class Deployment:
             replicas=self._version.backend.replicas(),
             edges=self._version.plan.authored.edges(),
             counts=tuple(one for one in self._version.backend.counts() if one.key.component in {s.name for s in specs}),
-            stores=tuple(_store_info(one, specs) for one in self._version.plan.config.antipode.values()),
+            stores=tuple(store_info(one, specs) for one in self._version.plan.config.antipode.values()),
             listeners=tuple(
                 ListenerInfo(name, spec.name, addresses.get(name, ""))
                 for spec in specs
@@ -262,7 +262,7 @@ class Deployment:
         )
 
 
-def _store_info(store: AntipodeConfig, specs: list[ComponentSpec]) -> StoreInfo:
+def store_info(store: AntipodeConfig, specs: list[ComponentSpec]) -> StoreInfo:
     links = tuple(LagLink(origin, target, _lag_text(lag)) for (origin, target), lag in store.links.items())
     users = tuple(spec.name for spec in specs if store.name in spec.agents.values())
     return StoreInfo(store.id, store.type, store.regions, links, users)
