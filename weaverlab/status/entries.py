@@ -1,0 +1,33 @@
+"""Which log entries somebody wants to see."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from weaverlab.errors import UnknownDeployment, nearest
+from weaverlab.runtime.logs import LogEntry
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+_RANKS = {name.upper(): rank for rank, name in enumerate(LEVELS)} | {"PRINT": LEVELS.index("info")}
+
+
+@dataclass(frozen=True)
+class LogFilter:
+    """Lets entries of `level` and above pass, and of one component if it is named. Printed lines count as info."""
+
+    level: str = "debug"
+    component: str = ""
+
+    def check(self, components: Collection[str]) -> None:
+        """Raise UnknownDeployment unless the deployment has the component that was named."""
+        if self.component and self.component not in components:
+            raise UnknownDeployment(
+                f"the deployment has no component {self.component!r}.{nearest(self.component, components)} "
+                f"It has: {', '.join(sorted(components))}."
+            )
+
+    def passes(self, entry: LogEntry) -> bool:
+        """Return whether `entry` is wanted. Levels that we do not know, an author's own, always pass."""
+        rank = _RANKS.get(str(entry["level"]), len(LEVELS))
+        return rank >= LEVELS.index(self.level) and self.component in ("", entry["component"])
