@@ -4,78 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from weaverlab.cli.main import run_command
+from tests.cli.terminal import running, wait_line, weaverlab, write_config
+from weaverlab.cli.endings import run_command
 from weaverlab.config import parse
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
-
-APP = """
-import threading
-from dataclasses import dataclass
-from weaverlab import Component, Main, Ref, WithConfig
-
-@dataclass
-class Settings:
-    mode: str = "once"
-
-class Greeter(Component):
-    def greet(self, name: str) -> str:
-        return f"hello {name}"
-
-    def shutdown(self) -> None:
-        self.logger.info("greeter closed")
-
-class App(Main, WithConfig[Settings]):
-    greeter: Ref[Greeter]
-
-    def main(self) -> None:
-        print(self.greeter.greet("world"), flush=True)
-        if self.config.mode == "fail":
-            raise RuntimeError("the body failed")
-        if self.config.mode == "exit":
-            raise SystemExit(5)
-        if self.config.mode == "serve":
-            threading.Event().wait()
-
-    def shutdown(self) -> None:
-        self.logger.info("app closed")
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "greetings.py").write_text(APP)
-    write_config(tmp_path, "once")
-    return tmp_path
-
-
-def write_config(folder: Path, mode: str) -> None:
-    (folder / "weaver.toml").write_text(f'[weaverlab]\napp = "greetings.py"\n[App]\nmode = "{mode}"\n')
-
-
-def weaverlab(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "weaverlab.cli", *args], cwd=folder, capture_output=True, text=True, timeout=40
-    )
-
-
-@contextmanager
-def running(folder: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
-    """A command that serves; it is killed at the end if it has not ended by itself."""
-    command = [sys.executable, "-m", "weaverlab.cli", *args]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def test_run_runs_a_file_in_one_process(folder: Path) -> None:
@@ -138,19 +75,16 @@ def test_a_body_that_exits_decides_the_exit_code(folder: Path, deployer: str) ->
 
 
 @pytest.mark.parametrize("deployer", ["single", "multi"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_stops_everything_in_order(folder: Path, deployer: str, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_stops_everything_in_order(folder: Path, deployer: str, number: signal.Signals, code: int) -> None:
     write_config(folder, "serve")
     with running(folder, deployer, "deploy") as process:
-        stream = process.stdout if deployer == "single" else process.stderr
-        assert stream is not None
-        while "hello world" not in stream.readline():
-            pass
+        wait_line(process.stdout if deployer == "single" else process.stderr, "hello world")
 
         process.send_signal(number)
 
         output, errors = process.communicate(timeout=20)
-        assert process.returncode == 130
+        assert process.returncode == code
         said = errors + output
         assert said.index("app closed") < said.index("greeter closed") < said.index("Stopped.")
 

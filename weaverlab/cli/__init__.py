@@ -1,5 +1,5 @@
-"""The command line. Exit codes: 0, 1 for a failure of the application, 2 for wrong use, 130 after Ctrl-C."""
+"""The command line, as a tree of click commands; `endings` says what exit codes mean."""
 
-from weaverlab.cli.main import main
+from weaverlab.cli.main import main, weaverlab
 
-__all__ = ["main"]
+__all__ = ["main", "weaverlab"]

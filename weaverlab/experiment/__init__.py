@@ -7,7 +7,7 @@ An experiment is a folder `experiments/NAME` with a `run.py` that defines `main(
 from weaverlab.experiment.generator import generate
 from weaverlab.experiment.manifest import manifest
 from weaverlab.experiment.results import write_csv, write_json
-from weaverlab.experiment.running import Options, run
+from weaverlab.experiment.running import Options, names, run
 from weaverlab.experiment.statistics import percentile, proportion_text
 from weaverlab.experiment.workload import Answer, Workload
 
@@ -17,6 +17,7 @@ __all__ = [
     "Workload",
     "generate",
     "manifest",
+    "names",
     "percentile",
     "proportion_text",
     "run",

@@ -45,13 +45,21 @@ def run(
     """
     script = find(name)
     options = Options(output or Path("results", name), quick, seed, rate, seconds)
-    options.output.mkdir(parents=True, exist_ok=True)
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([f"{options.output}: cannot make this folder for results ({error.strerror})."]) from None
     _load(script)(options)
+
+
+def names() -> list[str]:
+    """Return the experiments of the working folder."""
+    return sorted(script.parent.name for script in FOLDER.glob(f"*/{SCRIPT}"))
 
 
 def find(name: str) -> Path:
     """Return the script of experiment `name`."""
-    known = sorted(script.parent.name for script in FOLDER.glob(f"*/{SCRIPT}"))
+    known = names()
     if name in known:
         return (FOLDER / name / SCRIPT).resolve()
     if not known:
