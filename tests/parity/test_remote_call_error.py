@@ -1,0 +1,70 @@
+"""`RemoteCallError`: the call did not complete, and says whether it may have had its effect all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+import weaverlab as weaver
+from weaverlab import Component, not_retriable
+from weaverlab.errors import CallLost, DeadlineExceeded, RemoteCallError, Unreachable, WeaverError
+
+
+class Sleeper(Component):
+    @not_retriable
+    def sleep(self, gate: str) -> str:
+        """Block until somebody writes to the FIFO `gate`."""
+        return Path(gate).read_text()
+
+    @not_retriable
+    async def sleep_async(self) -> None:
+        await asyncio.Event().wait()
+
+    @not_retriable
+    def die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def work(self) -> str:
+        return "done"
+
+
+def test_subclasses_tell_what_happened() -> None:
+    assert {Unreachable, CallLost, DeadlineExceeded} == set(RemoteCallError.__subclasses__())
+    assert issubclass(RemoteCallError, WeaverError) and issubclass(DeadlineExceeded, TimeoutError)
+
+
+def test_a_call_without_trouble_raises_none_of_them(deployer: str) -> None:
+    with weaver.deploy(Sleeper, deployer=deployer) as app, weaver.timeout(5.0):
+        assert app.get(Sleeper).work() == "done"
+
+
+@pytest.mark.parametrize("deployer", ["rpc", "multi"], indirect=True)  # "single": a call is a call in your own thread
+async def test_a_call_whose_time_runs_out_may_have_executed(deployer: str, tmp_path: Path) -> None:
+    os.mkfifo(gate := tmp_path / "gate")
+
+    app = weaver.deploy(Sleeper, deployer=deployer)
+    try:
+        sleeper = app.get(Sleeper)
+        with weaver.timeout(0.2), pytest.raises(DeadlineExceeded) as sync:
+            sleeper.sleep(str(gate))
+        gate.write_text("go on")
+        with weaver.timeout(0.2), pytest.raises(DeadlineExceeded) as asynchronous:
+            await sleeper.sleep_async()
+    finally:
+        await asyncio.to_thread(app.stop)
+
+    for error in (sync.value, asynchronous.value):
+        assert (type(error), error.maybe_executed, error.attempts) == (DeadlineExceeded, True, 1)
+        assert "may have executed" in str(error)
+
+
+@pytest.mark.parametrize("deployer", ["multi"], indirect=True)  # where a component can die alone
+def test_a_call_whose_component_dies_is_lost(deployer: str) -> None:
+    with weaver.deploy(Sleeper, deployer=deployer) as app, pytest.raises(CallLost) as lost:
+        app.get(Sleeper).die()
+
+    assert (lost.value.maybe_executed, lost.value.attempts) == (True, 1)
