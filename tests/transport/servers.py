@@ -62,7 +62,7 @@ def http_server(listener: Listener) -> Iterator[None]:
     server = ThreadingHTTPServer(("", 0), EchoHandler, bind_and_activate=False)
     server.socket.close()
     server.socket = listener.socket
-    with _running(lambda: server.serve_forever(0.01), server.shutdown):
+    with running(lambda: server.serve_forever(0.01), server.shutdown):
         yield
     server.server_close()
 
@@ -75,7 +75,7 @@ def wsgi_server(listener: Listener, app: Callable = wsgi_echo) -> Iterator[None]
     server.server_name, server.server_port = listener.socket.getsockname()
     server.setup_environ()
     server.set_app(app)
-    with _running(lambda: server.serve_forever(0.01), server.shutdown):
+    with running(lambda: server.serve_forever(0.01), server.shutdown):
         yield
     server.server_close()
 
@@ -92,7 +92,7 @@ def uvicorn_server(listener: Listener, app: Callable = asgi_echo) -> Iterator[No
     def stop() -> None:
         server.should_exit = True
 
-    with _running(lambda: server.run(sockets=[listener.socket]), stop):
+    with running(lambda: server.run(sockets=[listener.socket]), stop):
         yield
 
 
@@ -109,7 +109,7 @@ def hypercorn_server(listener: Listener, app: Callable = asgi_echo) -> Iterator[
         finally:
             loop.close()
 
-    with _running(run, lambda: loop.call_soon_threadsafe(stopped.set)):
+    with running(run, lambda: loop.call_soon_threadsafe(stopped.set)):
         yield
 
 
@@ -120,12 +120,12 @@ def websocket_server(listener: Listener) -> Iterator[None]:
             connection.send(message)
 
     server = websockets.sync.server.serve(echo, sock=listener.socket)
-    with _running(server.serve_forever, server.shutdown):
+    with running(server.serve_forever, server.shutdown):
         yield
 
 
 @contextmanager
-def _running(run: Callable[[], object], stop: Callable[[], object]) -> Iterator[None]:
+def running(run: Callable[[], object], stop: Callable[[], object]) -> Iterator[None]:
     thread = threading.Thread(target=run)
     thread.start()
     try:

@@ -1,10 +1,8 @@
 """Pages of plain text that a WSGI and an ASGI server can both serve: the health page and the metrics page.
 
-from weaverlab import HEALTHZ_URL, healthz_handler
-
-Starlette, FastAPI      app.mount(HEALTHZ_URL, healthz_handler)
-Flask                   DispatcherMiddleware(app, {HEALTHZ_URL: healthz_handler})    # werkzeug.middleware
-own WSGI application    if environ["PATH_INFO"] == HEALTHZ_URL: return healthz_handler(environ, start_response)
+- Starlette, FastAPI: `app.add_route(HEALTHZ_URL, healthz_handler)`
+- Flask, with werkzeug's middleware: `app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {HEALTHZ_URL: healthz_handler})`
+- by hand: `if environ["PATH_INFO"] == HEALTHZ_URL: return healthz_handler(environ, start_response)`
 """
 
 from __future__ import annotations
