@@ -44,6 +44,11 @@ class Hold:
             os.close(fd)
 
 
+def held() -> list[Path]:
+    """Return the paths that this process holds now."""
+    return [hold.path for hold in list(_holds) if hold._fd != -1]
+
+
 def try_lock(fd: int, kind: int) -> bool:
     """Take the lock LOCK_EX or LOCK_SH at once; return whether it could be had."""
     try:

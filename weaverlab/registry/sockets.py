@@ -41,6 +41,11 @@ def make_socket_folder(parent: str) -> Hold:
     raise OSError(f"{parent}: a new directory was taken away {ATTEMPTS_MAX} times")
 
 
+def is_socket_folder(path: Path) -> bool:
+    """Return whether `path` has the name of such a directory."""
+    return _NAME.fullmatch(path.name) is not None
+
+
 def remove_dead() -> list[str]:
     """Remove every such directory whose deployer is gone; return their paths."""
     return [str(path) for path in _found() if remove_if_dead(path, _remove_unused) and not path.exists()]
