@@ -19,7 +19,7 @@ from weaverlab.component import Listener
 from weaverlab.observe.web_metrics import HttpCounts
 from weaverlab.runtime import context
 from weaverlab.runtime.listeners import ANY_FREE_PORT, bind
-from weaverlab.web import http_metrics, instrument_handler
+from weaverlab.web import http_metrics, instrument_handler, sampling
 from weaverlab.web.asgi import InstrumentedAsgi
 from weaverlab.web.wsgi import InstrumentedWsgi
 
@@ -37,6 +37,12 @@ def listener() -> Iterator[Listener]:
     listener = bind("web", ANY_FREE_PORT)
     yield listener
     listener.socket.close()
+
+
+@pytest.fixture
+def long_sampling_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no pause between two traced requests be shorter than a test."""
+    monkeypatch.setattr(sampling, "INTERVAL_S", 1e9)
 
 
 def counts_of(label: str) -> HttpCounts:
@@ -222,6 +228,7 @@ def test_every_wsgi_request_is_a_root_of_its_own_also_while_replies_are_interlea
     lineage_context.replace(Lineage())
 
 
+@pytest.mark.usefixtures("long_sampling_interval")
 def test_the_first_wsgi_request_is_traced_and_the_next_only_later(label: str) -> None:
     app = instrument_handler(label, lambda environ, start: say(context.trace.get(), start))
 
@@ -286,6 +293,7 @@ async def test_the_pieces_of_an_asgi_request_and_reply_are_counted_and_passed_on
     assert 8000 < counts_of(label).bytes_returned.total < 8100
 
 
+@pytest.mark.usefixtures("long_sampling_interval")
 async def test_every_asgi_request_is_a_root_of_its_own_and_the_first_is_traced(label: str) -> None:
     seen = []
 

@@ -57,6 +57,10 @@ def test_the_metrics_page_has_what_was_counted_in_this_process(listener: Listene
     assert 'weaverlab_http_request_count{host="a.example",label="the metrics page"} 1\n' in answer.text
 
 
+def test_an_answer_to_head_has_no_body_for_the_server_to_cut_off() -> None:
+    assert healthz_handler({"REQUEST_METHOD": "HEAD"}, lambda status, headers: None) == [b""]
+
+
 async def test_a_page_refuses_what_is_not_http() -> None:
     with pytest.raises(ValueError, match="HTTP requests only, not 'websocket'"):
         await healthz_handler({"type": "websocket"}, None, None)
