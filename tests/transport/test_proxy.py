@@ -381,6 +381,18 @@ def test_close_breaks_off_what_does_not_end_and_turns_away_who_waits(
         connect(world.proxy.addr)
 
 
+def test_a_proxy_that_was_closed_with_its_loop_takes_no_notice_of_changes(world: World) -> None:
+    world.proxy.close(0.0)
+    world.loop.stop()
+
+    world.proxy.set_targets(["127.0.0.1:1"])
+    world.proxy.drop("127.0.0.1:1")
+    world.proxy.close(0.0)
+
+    with pytest.raises(ConnectionRefusedError):
+        connect(world.proxy.addr)
+
+
 # Addresses and limits
 
 

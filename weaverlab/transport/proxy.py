@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from weaverlab.component import Listener
@@ -66,7 +66,7 @@ class Proxy:
         self._idle.set()
         self._is_accepting = True
         self._is_in_want = False  # a client has been turned away since one was last taken
-        self._loop.call_soon_threadsafe(self._watch)
+        self._soon(self._watch)
 
     def __repr__(self) -> str:
         return f"Proxy({self.name!r}, {self.addr!r}, targets={list(self._targets)}, connections={len(self._relays)})"
@@ -76,21 +76,27 @@ class Proxy:
 
         Connections to others go on until they end or are dropped.
         """
-        self._loop.call_soon_threadsafe(self._set_targets, tuple(addresses))
+        self._soon(self._set_targets, tuple(addresses))
 
     def drop(self, address: str) -> None:
         """End every connection to `address`: properly if all it said, its end too, has been passed on, else by RST.
 
         Remove it from the targets before, or it gets new ones.
         """
-        self._loop.call_soon_threadsafe(self._drop, address)
+        self._soon(self._drop, address)
 
     def close(self, drain_s: float) -> None:
         """Take no more connections, wait at most `drain_s` for those open to end, then break off the rest. Idempotent.
 
         Clients that keep a connection for later (HTTP keep-alive) do not end it, so stop the targets first.
         """
-        self._thread.run(self._close(drain_s))
+        if not self._loop.is_closed():
+            self._thread.run(self._close(drain_s))
+
+    def _soon(self, do: Callable[..., None], *args: object) -> None:
+        """Do it on the loop's thread, unless the loop has been stopped since, with everything on it."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(do, *args)
 
     def _set_targets(self, addresses: tuple[str, ...]) -> None:
         self._targets = {address: self._targets.get(address) or _Target(address) for address in addresses}
