@@ -133,7 +133,9 @@ def test_a_main_that_fails_while_nobody_waits_for_it_is_in_the_log() -> None:
     failed = threading.Event()
     words = "main() failed: BadBody: of my own"
 
-    with weaver.deploy(broken.FailsInMain, show=lambda entry: words in str(entry["message"]) and failed.set()):
+    with weaver.deploy(broken.FailsInMain, show=lambda entry: words in str(entry["message"]) and failed.set()) as app:
+        app.start_main()
+
         assert failed.wait(5)
 
 

@@ -6,6 +6,7 @@ from weaverlab.config.secret import secret
 from weaverlab.config.values import (
     DEFAULT_REGION,
     AntipodeConfig,
+    Balance,
     Config,
     Lag,
     MultiSection,
@@ -16,6 +17,7 @@ from weaverlab.config.values import (
 __all__ = [
     "DEFAULT_REGION",
     "AntipodeConfig",
+    "Balance",
     "Config",
     "Lag",
     "MultiSection",

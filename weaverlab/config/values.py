@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 DEFAULT_REGION = "local"  # the region of whatever [regions] does not place
 
+Balance = Literal["round_robin", "least_loaded"]
 LagKind = Literal["constant", "uniform", "normal", "exponential"]
 
 
@@ -50,13 +51,15 @@ class SingleSection:
 class MultiSection:
     """[multi]: how components become processes of this machine.
 
-    `restarts_max` is how many times in a row one replica may die before the deployment fails.
+    `restarts_max` is how many times in a row one replica may die before the deployment fails. `balance` says which of
+    several replicas takes a call without a key: each in turn, or the one that has the fewest calls.
     """
 
     replicas: dict[str, int] = field(default_factory=dict)
     colocate: tuple[tuple[str, ...], ...] = ()
     start_method: Literal["forkserver", "spawn"] = "forkserver"
     restarts_max: int = 5
+    balance: Balance = "round_robin"
     listeners: dict[str, str] = field(default_factory=dict)
 
 

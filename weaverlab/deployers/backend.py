@@ -35,11 +35,26 @@ class Backend(Protocol):
     def start(self, progress: Progress) -> None:
         """Start everything and return when every component is ready; raise, leaving nothing behind, otherwise."""
 
+    def start_main(self) -> None:
+        """Begin to run the body of Main in the background, unless it has been begun."""
+
     def run_main(self) -> None:
-        """Run the body of Main, or wait until it has ended; raise what it raised."""
+        """Run the body of Main, or wait until the one that was begun has ended; raise what it raised."""
 
     def stop(self, drain_s: float) -> None:
         """Stop everything in order, callers before callees. Harmless when stopped already."""
+
+    def scale(self, component: str, count: int, drain_s: float) -> None:
+        """Let `component`, and what shares weavelets with it, have `count` replicas; return when it has."""
+
+    def kill(self, replica: str) -> None:
+        """Kill a replica, as a fault would; it is started again."""
+
+    def pause(self, replica: str) -> None:
+        """Stop a replica in its tracks, as a fault would; it is left so until `resume`."""
+
+    def resume(self, replica: str) -> None:
+        """Let a paused replica go on."""
 
     def replicas(self) -> tuple[ReplicaInfo, ...]:
         """Return one entry for each weavelet."""

@@ -115,13 +115,63 @@ class Deployment:
         return Picture(draw, lambda: self.is_running)
 
     def run_main(self) -> None:
-        """Run the body of Main (where it runs in a process of its own: wait until it has ended).
+        """Run the body of Main to its end; if it has been begun already, wait until it has ended.
 
         Raises what it raised, or `DeployError` when the deployment failed meanwhile.
         """
-        if self._version.plan.main is None:
-            raise WeaverError("this deployment has no Main. Deploy a class derived from weaverlab.Main to run one.")
+        self._require_main()
         self._version.backend.run_main()
+
+    def start_main(self) -> None:
+        """Begin to run the body of Main in the background, unless it has been begun.
+
+        If its weavelet dies before the body has ended, the body is begun again with it. How it ended is in the log, and
+        `run_main()` tells.
+        """
+        self._require_main()
+        self._version.backend.start_main()
+
+    def scale(self, component: type | str, replicas: int, drain_s: float = DRAIN_S) -> None:
+        """Let `component`, and what shares its weavelets, have `replicas` replicas; return when it has.
+
+        New ones get calls as soon as all of them are ready; keys of a router move to them as far as they must. When
+        there are fewer, those with the highest numbers get no more calls, end those that they have, within `drain_s`,
+        and stop.
+
+        Raises:
+            WeaverError: the number is not possible; says why.
+            DeployError: a new replica failed while it started, with the traceback. Nothing has changed.
+        """
+        self._require_running()
+        name = self._version.plan.app.resolve(component).name
+        if isinstance(replicas, bool) or not isinstance(replicas, int) or replicas < 1:
+            raise WeaverError(f"replicas of {name}: {replicas!r}; expected a whole number from 1.")
+        self._version.backend.scale(name, replicas, drain_s)
+
+    def kill(self, replica: str) -> None:
+        """Kill a replica (`"Storage/1"`) as a fault would: with SIGKILL. It is started again, however often.
+
+        Raises:
+            WeaverError: there is no such replica, or it does not run now.
+        """
+        self._require_running()
+        self._version.backend.kill(replica)
+
+    def pause(self, replica: str) -> None:
+        """Stop a replica (`"Storage/1"`) in its tracks, with SIGSTOP: as if its machine hung. Calls go to others.
+
+        It stays paused until `resume`, or until it is killed or stopped.
+
+        Raises:
+            WeaverError: there is no such replica, or it does not run now.
+        """
+        self._require_running()
+        self._version.backend.pause(replica)
+
+    def resume(self, replica: str) -> None:
+        """Let a paused replica go on, with SIGCONT; harmless for one that runs. Raises as `pause`."""
+        self._require_running()
+        self._version.backend.resume(replica)
 
     def stop(self, drain_s: float = DRAIN_S) -> None:
         """Stop everything, callers before callees; calls in flight get `drain_s` seconds. Idempotent."""
@@ -209,6 +259,11 @@ class Deployment:
         return self._version.backend.failure
 
     @property
+    def has_main(self) -> bool:
+        """Whether there is a Main, whose body can be run."""
+        return self._version.plan.main is not None
+
+    @property
     def is_running(self) -> bool:
         """Whether calls can be made."""
         return self._version.backend.state == "running"
@@ -230,6 +285,10 @@ class Deployment:
             raise StoppedError(f"this deployment has failed: {self._version.backend.failure}")
         if not self.is_running:
             raise StoppedError(f"deployment {self.id} is {self._version.backend.state}. Deploy again.")
+
+    def _require_main(self) -> None:
+        if not self.has_main:
+            raise WeaverError("this deployment has no Main. Deploy a class derived from weaverlab.Main to run one.")
 
     def _collect_events(self) -> tuple[Event, ...]:
         events = list(self._version.backend.events())

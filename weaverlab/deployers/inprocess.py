@@ -11,10 +11,11 @@ import contextlib
 import os
 
 from weaverlab.deployers.backend import Progress
+from weaverlab.deployers.mainbody import MainBody
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.placing import place, socket_directory
 from weaverlab.deployers.plan import Plan
-from weaverlab.errors import DeployError
+from weaverlab.errors import DeployError, WeaverError
 from weaverlab.history import Event
 from weaverlab.observe import MethodCounts, merge
 from weaverlab.observe.snapshot import State
@@ -22,7 +23,15 @@ from weaverlab.routing import RoutingTable
 from weaverlab.runtime.failures import remote_traceback
 from weaverlab.runtime.placement import Placement
 from weaverlab.runtime.weavelet import Weavelet
-from weaverlab.types import ReplicaInfo
+from weaverlab.types import ReplicaInfo, ReplicaState
+
+_REPLICA_STATES: dict[State, ReplicaState] = {
+    "starting": "starting",
+    "running": "ready",
+    "stopping": "ready",
+    "stopped": "stopped",
+    "failed": "dead",
+}
 
 
 class InProcess:
@@ -36,6 +45,8 @@ class InProcess:
         self.door = door
         self.state: State = "starting"
         self.failure: BaseException | None = None
+        main = (w for w, placed in zip(weavelets, placements, strict=True) if placed.runs_main)
+        self._body = MainBody(next(main, None))
 
     def start(self, progress: Progress) -> None:
         started: list[Weavelet] = []
@@ -55,9 +66,29 @@ class InProcess:
             raise
         self.state = "running"
 
+    def start_main(self) -> None:
+        self._body.start()
+
     def run_main(self) -> None:
-        main = next(w for w, placement in zip(self._weavelets, self._placements, strict=True) if placement.runs_main)
-        main.run_main()
+        self._body.run()
+
+    def scale(self, component: str, count: int, drain_s: float) -> None:
+        raise self._needs_processes("scale")
+
+    def kill(self, replica: str) -> None:
+        raise self._needs_processes("kill")
+
+    def pause(self, replica: str) -> None:
+        raise self._needs_processes("pause")
+
+    def resume(self, replica: str) -> None:
+        raise self._needs_processes("resume")
+
+    def _needs_processes(self, verb: str) -> WeaverError:
+        return WeaverError(
+            f"{verb} needs replicas that are processes of their own; under {self.name!r} all are in this one. "
+            'Deploy with deployer="multi".'
+        )
 
     def stop(self, drain_s: float) -> None:
         if self.state == "running":
@@ -66,6 +97,7 @@ class InProcess:
                 self._stop(self._weavelets, drain_s)
             finally:
                 self.state = "stopped"
+                self._body.abandon()
 
     def _stop(self, weavelets: list[Weavelet], drain_s: float) -> None:
         with contextlib.ExitStack() as stack:  # each is stopped, also when Ctrl-C is pressed again
@@ -75,9 +107,9 @@ class InProcess:
                 stack.callback(weavelet.stop, drain_s)
 
     def replicas(self) -> tuple[ReplicaInfo, ...]:
-        healthy = self.state == "running"
+        state: ReplicaState = _REPLICA_STATES[self.state]
         return tuple(
-            ReplicaInfo(placed.replica, placed.hosted, os.getpid(), placed.address, healthy, 0)
+            ReplicaInfo(placed.replica, placed.hosted, os.getpid(), placed.address, state == "ready", 0, state)
             for placed in self._placements
         )
 

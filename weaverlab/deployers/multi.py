@@ -5,20 +5,29 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from weaverlab.bundle import Bundle
 from weaverlab.clock import SystemClock, system_rng
-from weaverlab.deployers.asking import ask, in_time
-from weaverlab.deployers.backend import Progress
+from weaverlab.deployers.asking import in_time
+from weaverlab.deployers.backend import Progress, nobody_watches
 from weaverlab.deployers.engine import Engine
+from weaverlab.deployers.health import START_S, Contact
 from weaverlab.deployers.output import Output
-from weaverlab.deployers.placing import place, socket_directory
-from weaverlab.deployers.plan import Plan
-from weaverlab.deployers.supervisor import Supervisor
-from weaverlab.errors import CallLost, DeployError, RemoteCallError, StoppedError
+from weaverlab.deployers.placing import place, socket_address, socket_directory
+from weaverlab.deployers.plan import Group, Plan
+from weaverlab.deployers.replica import Replica
+from weaverlab.deployers.routes import next_table
+from weaverlab.deployers.supervisor import ASKED_FOR, Supervisor
+from weaverlab.errors import CallLost, DeadlineExceeded, DeployError, RemoteCallError, StoppedError, WeaverError
 from weaverlab.history import Event
 from weaverlab.observe import MethodCounts, merge
 from weaverlab.observe.snapshot import State
+from weaverlab.routing import Member
 from weaverlab.runtime.control import WeaveletControl
 from weaverlab.runtime.placement import Bootstrap, Placement
 from weaverlab.runtime.remote import Identity
@@ -27,10 +36,10 @@ from weaverlab.runtime.weavelet import Weavelet
 from weaverlab.stores import EmbeddedStores
 from weaverlab.types import ReplicaInfo
 
-READY_TIMEOUT_S = 60.0
 EXIT_TIMEOUT_S = 10.0  # shutdown() of all components of one weavelet together
 
 DEPLOYER = Identity("deployer", "deployer", "")
+Item = TypeVar("Item")
 
 
 class Multi:
@@ -47,8 +56,14 @@ class Multi:
         self._import_path = tuple(sys.path)
         self._sockets = socket_directory()
         placed = place(plan, deployment_id, bundle.version, str(self._sockets.path), plan.config.multi.listeners)
-        self.door = Weavelet(plan.app, placed.pop(""), output.log, fakes=plan.fakes)
+        door = placed.pop("")
+        self.door = Weavelet(plan.app, door, output.log, fakes=plan.fakes)
         self._stage: State = "starting"
+        self._scaling = threading.Lock()  # held by whoever changes the number of replicas, or stops the deployment
+        self._routing = threading.Lock()  # guards _table
+        self._table = door.routing
+        self._placed = dict(placed)  # by replica, also of those that are gone: they may come back to their address
+        self._contacts: dict[str, Contact] = {}
         self._supervisor = Supervisor(
             placed.values(),
             engine,
@@ -58,6 +73,7 @@ class Multi:
             SystemClock,
             system_rng(),
             EmbeddedStores.__name__,
+            self._route,
             self._failed,
         )
 
@@ -73,13 +89,19 @@ class Multi:
         try:
             self.door.start()
             self._supervisor.start()
-            self._supervisor.wait_ready(READY_TIMEOUT_S, progress)
+            self._supervisor.wait_ready(self._placed, START_S, progress)
+            self._keep_contact(self._placed)
         except BaseException:
             self._abandon()
             raise
         self._stage = "running"
 
+    def start_main(self) -> None:
+        if self._supervisor.begin_main():
+            in_time(self._control(next(id for id, placed in self._placed.items() if placed.runs_main)).start_main)
+
     def run_main(self) -> None:
+        self.start_main()
         self._supervisor.wait_main()
 
     def stop(self, drain_s: float) -> None:
@@ -88,10 +110,34 @@ class Multi:
         self._stage = "stopping"
         self._supervisor.expect_stop()
         try:
-            for group in reversed(self._plan.groups):
-                self._stop_weavelets(group.replica_ids(), drain_s)
+            with self._scaling:
+                for group in reversed(self._plan.groups):
+                    self._stop_weavelets(self._replicas_of(group), drain_s)
         finally:  # also when Ctrl-C is pressed again
             self._abandon()
+
+    def scale(self, component: str, count: int, drain_s: float) -> None:
+        group = next((group for group in self._plan.groups if component in group.components), None)
+        if group is None:
+            raise WeaverError(f"{component} is a fake, which lives in the deploying process: it has no replicas.")
+        if count != 1 and (alone := _must_be_alone(group, self._plan)):
+            raise WeaverError(f"{group.name} cannot have {count} replicas: {alone}")
+        with self._scaling:
+            now = self._replicas_of(group)
+            if count > len(now):
+                self._grow([f"{group.name}/{n}" for n in range(len(now), count)], now[0])
+            elif count < len(now):
+                self._shrink(now[count:], drain_s)
+
+    def kill(self, replica: str) -> None:
+        self._supervisor.running(replica)
+        self._supervisor.kill([replica], ASKED_FOR)
+
+    def pause(self, replica: str) -> None:
+        self._supervisor.pause(replica)
+
+    def resume(self, replica: str) -> None:
+        self._supervisor.resume(replica)
 
     def replicas(self) -> tuple[ReplicaInfo, ...]:
         return tuple(replica.info() for replica in self._supervisor.replicas.values())
@@ -100,16 +146,16 @@ class Multi:
         return {name: addr for r in self._supervisor.replicas.values() for name, addr in r.listeners.items()}
 
     def counts(self) -> tuple[MethodCounts, ...]:
-        return merge([*self.door.counts(), *(one for control in self._controls() for one in ask(control.counts))])
+        return merge([*self.door.counts(), *self._ask_all(lambda control: control.counts())])
 
     def events(self) -> tuple[Event, ...]:
-        events = [*self.door.events(), *(event for control in self._controls() for event in ask(control.events))]
+        events = [*self.door.events(), *self._ask_all(lambda control: control.events())]
         return tuple(sorted(events, key=lambda event: event.at_s))
 
     def _bootstrap(self, placement: Placement) -> Bootstrap:
         return Bootstrap(
             WEAVERLAB_VERSION,
-            placement,
+            replace(placement, routing=self._table),
             self._working_directory,
             self._environ,
             self._import_path,
@@ -117,10 +163,90 @@ class Multi:
             self._roots,
         )
 
-    def _stop_weavelets(self, replicas: tuple[str, ...], drain_s: float) -> None:
+    # Routes
+
+    def _route(self) -> None:
+        """Let everybody know who can be called, if that has changed. Any thread."""
+        with self._routing:
+            table = next_table(self._table, self._table.members | self._members())
+            if table is self._table:
+                return
+            self._table = table
+            self.door.update_routing(table)
+        for contact in list(self._contacts.values()):
+            contact.tell()
+
+    def _members(self) -> dict[str, tuple[Member, ...]]:
+        with_load = self._plan.config.multi.balance == "least_loaded"
+        members: dict[str, tuple[Member, ...]] = {}
+        for group in self._plan.groups:
+            here = tuple(self._supervisor.replicas[name].member(with_load) for name in self._replicas_of(group))
+            members |= dict.fromkeys(group.components, here)
+        return members
+
+    def _replicas_of(self, group: Group) -> list[str]:
+        """Return the replicas of a group that calls are routed to, in the order of their numbers."""
+        return [
+            r.id for r in self._supervisor.replicas.values() if r.is_member and r.placement.hosted == group.components
+        ]
+
+    def _keep_contact(self, replicas: Iterable[str]) -> None:
+        for name in replicas:
+            replica = self._supervisor.replicas[name]
+            self._contacts[name] = Contact(
+                name,
+                self._control(name),
+                partial(_is_listening, replica),
+                lambda: self._table,
+                partial(self._supervisor.heard, replica),
+            )
+
+    def _end_contact(self, replicas: Iterable[str]) -> list[Contact]:
+        contacts = [contact for name in replicas if (contact := self._contacts.pop(name, None))]
+        for contact in contacts:
+            contact.end()
+        return contacts
+
+    # The number of replicas
+
+    def _grow(self, newcomers: list[str], sibling: str) -> None:
+        like = self._placed[sibling]
+        for name in newcomers:
+            if name not in self._placed:
+                address = socket_address(str(self._sockets.path), len(self._placed))
+                self._placed[name] = replace(like, replica=name, address=address, runs_main=False)
+        try:
+            self._supervisor.add([self._placed[name] for name in newcomers])
+            self._supervisor.wait_ready(newcomers, START_S, nobody_watches)
+            self._keep_contact(newcomers)
+            self._supervisor.join(newcomers)
+        except BaseException:  # Ctrl-C, too
+            self._remove(newcomers)
+            raise
+
+    def _shrink(self, leavers: list[str], drain_s: float) -> None:
+        self._supervisor.leave(leavers)
+        self._end_contact(leavers)
+        try:
+            self._stop_weavelets(leavers, drain_s)
+        finally:
+            self._remove(leavers)
+
+    def _remove(self, replicas: list[str]) -> None:
+        """End these replicas, which nobody calls any more, and all that we keep for them."""
+        present = [name for name in replicas if name in self._supervisor.replicas]
+        self._supervisor.leave(present)
+        self._supervisor.kill(present)
+        self._supervisor.wait_stopped(present, EXIT_TIMEOUT_S)
+        self._end_contact(present)
+        self._supervisor.forget(present)
+
+    # Asking and stopping weavelets
+
+    def _stop_weavelets(self, replicas: list[str], drain_s: float) -> None:
         """Ask some weavelets to stop, and wait until they have; those that do not are killed."""
         for replica in replicas:
-            if not self._asked_to_stop(replica, drain_s):
+            if not self._asked_to_stop(self._supervisor.replicas[replica], drain_s):
                 self._supervisor.kill([replica])
         patience_s = drain_s + EXIT_TIMEOUT_S
         for replica in self._supervisor.wait_stopped(replicas, patience_s):
@@ -129,20 +255,39 @@ class Multi:
             )
             self._supervisor.kill([replica])
 
-    def _asked_to_stop(self, replica: str, drain_s: float) -> bool:
+    def _asked_to_stop(self, replica: Replica, drain_s: float) -> bool:
         """Return whether the weavelet knows now that it is to stop."""
-        if self._supervisor.replicas[replica].state != "ready":
+        if replica.is_paused:
+            self._supervisor.resume(replica.id)
+        if not replica.is_ready:
             return False
         try:
-            in_time(lambda: self._control(replica).stop(drain_s))
+            if replica.is_hung:
+                raise DeadlineExceeded("it had not answered before")
+            in_time(lambda: self._control(replica.id).stop(drain_s))
         except CallLost:
             return True  # it had begun to stop before it could answer, or has died
         except (RemoteCallError, StoppedError) as error:
-            self._supervisor.note(
-                self._supervisor.replicas[replica], f"could not be asked to stop, and is killed: {error}"
-            )
+            self._supervisor.note(replica, f"could not be asked to stop, and is killed: {error}")
             return False
         return True
+
+    def _ask_all(self, question: Callable[[WeaveletControl], tuple[Item, ...]]) -> list[Item]:
+        """Return the answers of all weavelets that answer; the first silence of one is the last time it is asked."""
+        answers: list[Item] = []
+        for replica in self._supervisor.replicas.values():
+            if replica.state != "ready":
+                continue
+            try:
+                answers += in_time(partial(question, self._control(replica.id)))
+            except DeadlineExceeded:
+                self._supervisor.found_silent(replica)
+            except (RemoteCallError, StoppedError):
+                continue  # it has just died
+        return answers
+
+    def _control(self, replica: str) -> WeaveletControl:
+        return self.door.control(DEPLOYER, replica, self._placed[replica].address)
 
     def _abandon(self) -> None:
         """Leave nothing behind: no process, no thread, no socket, no file."""
@@ -151,16 +296,25 @@ class Multi:
         finally:
             self._stage = "stopped"
             self.door.stop(0.0)
+            for contact in self._end_contact(list(self._contacts)):
+                contact.join()
             self._sockets.release()
 
     def _failed(self, error: DeployError) -> None:
         self.door.stop(0.0, f"its deployment has failed: {error}")
 
-    def _control(self, replica: str) -> WeaveletControl:
-        return self.door.control(DEPLOYER, replica, self._supervisor.replicas[replica].placement.address)
 
-    def _controls(self) -> list[WeaveletControl]:
-        return [self._control(r.id) for r in self._supervisor.replicas.values() if r.state == "ready"]
+def _is_listening(replica: Replica) -> bool:
+    return replica.is_ready and not replica.is_paused
+
+
+def _must_be_alone(group: Group, plan: Plan) -> str:
+    """Return why there can be only one replica of `group`; empty when there can be more."""
+    if plan.main in group.components:
+        return f"{plan.main} is the Main of the application, whose body runs once. Scale what it calls."
+    if EmbeddedStores.__name__ in group.components:
+        return "the embedded stores keep their data in memory, so there is one of them."
+    return ""
 
 
 def _working_directory() -> str:

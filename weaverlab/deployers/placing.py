@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from weaverlab.clock import secret_bytes
 from weaverlab.deployers.plan import Plan
+from weaverlab.deployers.routes import first_table
 from weaverlab.errors import DeployError
 from weaverlab.registry import SOCKET_FOLDER_NAME_BYTES, Hold, make_socket_folder, socket_folder_parents
-from weaverlab.routing import Member, RoutingTable
+from weaverlab.routing import Member
 from weaverlab.runtime.placement import Placement
 from weaverlab.transport.address import UNIX_PATH_BYTES_MAX
 
@@ -30,6 +31,11 @@ def socket_directory() -> Hold:
     raise DeployError(f"no directory for sockets: tried {', '.join(tried)}. Set TMPDIR to a short path.")
 
 
+def socket_address(directory: str, number: int) -> str:
+    """Return the address of weavelet number `number` of a deployment that has its sockets in `directory`."""
+    return f"unix:{os.path.join(directory, f'{number}.sock')}"
+
+
 def place(
     plan: Plan, deployment_id: str, version: str, directory: str, listeners: Mapping[str, str]
 ) -> dict[str, Placement]:
@@ -39,7 +45,7 @@ def place(
     where there are fakes, which it hosts.
     """
     ids = [replica for group in plan.groups for replica in group.replica_ids()]
-    address = {replica: f"unix:{os.path.join(directory, f'{n}.sock')}" for n, replica in enumerate(ids)}
+    address = {replica: socket_address(directory, n) for n, replica in enumerate(ids)}
     if plan.fakes:
         address[DOOR] = f"unix:{os.path.join(directory, 'door.sock')}"
     members = {
@@ -47,7 +53,8 @@ def place(
         for group in plan.groups
         for component in group.components
     }
-    routing = RoutingTable(0, members | {fake: (Member(DOOR, address[DOOR]),) for fake in plan.fakes})
+    routed = [component for component in members if plan.app.components[component].router is not None]
+    routing = first_table(members | {fake: (Member(DOOR, address[DOOR]),) for fake in plan.fakes}, routed)
     secret = secret_bytes(SECRET_BYTES)
 
     def placement(replica: str, hosted: tuple[str, ...], runs_main: bool) -> Placement:

@@ -61,6 +61,8 @@ class Session:
             progress=progress,
         )
         self.deployment, self._asked, self._classes = deployment, asked, _reached(components)
+        if deployment.has_main:
+            deployment.start_main()
         if before is not None:
             before.stop()
         return deployment

@@ -74,11 +74,17 @@ def node_hover(snapshot: Snapshot, name: str) -> str:
     """Return the facts of one component: its replicas and its listeners."""
     lines = [_title(snapshot, name)]
     for replica in snapshot.replicas_of(name):
-        health = "healthy" if replica.healthy else "down"
+        health = "healthy" if replica.healthy else f"down ({replica.state})"
         restarts = f", restarted {replica.restarts} times" if replica.restarts else ""
-        lines.append(f"{replica.id}: process {replica.pid}, {health}{restarts}")
+        death = f"; the last one {first_line(replica.last_death)}" if replica.last_death else ""
+        lines.append(f"{replica.id}: process {replica.pid}, {health}{restarts}{death}")
     lines += [f"listens on {x.address or '(not open)'} as {x.name}" for x in snapshot.listeners if x.component == name]
     return "\n".join(lines)
+
+
+def first_line(text: str) -> str:
+    """Return what stands before the first line end."""
+    return text.partition("\n")[0]
 
 
 def outside_callers(snapshot: Snapshot) -> tuple[str, ...]:

@@ -136,6 +136,7 @@ class Snapshot:
     def _tables(self) -> tuple[tuple[tuple[str, ...], list[tuple[object, ...]]], ...]:
         return (
             (("component", "region", "replicas", "healthy", "restarts", "pids"), self._component_rows()),
+            (("replica", "state", "restarts", "last death"), self._trouble_rows()),
             (("listener", "component", "address"), [(x.name, x.component, x.address or "-") for x in self.listeners]),
             (("store", "kind", "regions", "lag", "used by"), [_store_row(store) for store in self.stores]),
             (
@@ -152,6 +153,14 @@ class Snapshot:
             pids = " ".join(str(replica.pid) for replica in replicas) or "-"
             rows.append((component.name, component.region or "-", len(replicas), healthy, restarts, pids))
         return rows
+
+    def _trouble_rows(self) -> list[tuple[object, ...]]:
+        """Return the replicas that do not serve, or had to be started again, and why."""
+        return [
+            (replica.id, replica.state, replica.restarts, replica.last_death.partition("\n")[0] or "-")
+            for replica in self.replicas
+            if replica.last_death or replica.state in ("unresponsive", "paused", "dead")
+        ]
 
 
 def _edge_stats(caller: str, callee: str, method: str, counts: Iterable[MethodCounts]) -> EdgeStats:

@@ -8,6 +8,7 @@ from typing import Any
 from weaverlab.clock import Clock
 from weaverlab.component import Application, ComponentSpec, MethodSpec, build_application
 from weaverlab.component.router import key_function
+from weaverlab.config import Balance
 from weaverlab.history import Finished, Invoked, Returned, Started
 from weaverlab.observe import MethodMetrics
 from weaverlab.routing import Member, slot_of
@@ -41,6 +42,7 @@ class Calling:
         metrics: MethodMetrics,
         recorder: Recorder,
         call_timeout_s: float,
+        balance: Balance,
         calls_twice: bool,
     ) -> None:
         self._app = app
@@ -49,6 +51,7 @@ class Calling:
         self._metrics = metrics
         self._recorder = recorder
         self._call_timeout_s = call_timeout_s
+        self._balance: Balance = balance
         self._calls_twice = calls_twice
         self._numbers = {(name, method.name): i for i, (name, method) in enumerate(method_table(app))}
 
@@ -80,7 +83,7 @@ class Calling:
             for method in spec.methods
         }
         is_traced = spec.implementation not in INTERNAL
-        replicas = Replicas(spec.name, self._links, members, for_control=spec is CONTROL)
+        replicas = Replicas(spec.name, self._links, members, self._balance, for_control=spec is CONTROL)
         remote = RemoteComponent(caller, spec, replicas, self._links, self._recorder, self._call_timeout_s, is_traced)
         calls = Twice(remote) if self._calls_twice and is_traced else remote
         return remote_handle(spec, methods, calls.call, calls.call_async)

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from weaverlab.config import Balance
 from weaverlab.errors import Unreachable
-from weaverlab.routing import Assignment, Member, RoundRobin, RoutingTable
+from weaverlab.routing import Assignment, LeastLoaded, Member, RoundRobin, RoutingTable
 from weaverlab.runtime.links import Links, Peer
 
 Members: TypeAlias = Callable[[RoutingTable], tuple[Member, ...]]
@@ -29,13 +30,22 @@ class _View:
 class Replicas:
     """The replicas of one component. `members` finds them in a routing table."""
 
-    def __init__(self, component: str, links: Links, members: Members, for_control: bool = False) -> None:
+    def __init__(
+        self,
+        component: str,
+        links: Links,
+        members: Members,
+        balance: Balance = "round_robin",
+        for_control: bool = False,
+    ) -> None:
         self._component = component
         self._links = links
         self._members = members
         self._for_control = for_control
         self._view = self._look()
-        self._balancer = RoundRobin(int(links.rng.random() * len(self._view.peers)))
+        first = int(links.rng.random() * len(self._view.peers))
+        self._in_turn = RoundRobin(first)
+        self._least_loaded = LeastLoaded(first) if balance == "least_loaded" else None
 
     def choose(self, slot: int | None) -> Peer:
         """Return the replica that takes the next call, one with a key in `slot` or without a key (None).
@@ -52,9 +62,14 @@ class Replicas:
         if not peers:
             raise Unreachable(f"{self._component} has no replica")
         if slot is None or view.assignment is None:
-            return peers[self._balancer.pick(len(peers))]
+            return self._balanced(peers)
         available = {peer.replica: peer for peer in peers}
         return available[view.assignment.owner(slot, available)]
+
+    def _balanced(self, peers: tuple[Peer, ...]) -> Peer:
+        if self._least_loaded is None:
+            return peers[self._in_turn.pick(len(peers))]
+        return peers[self._least_loaded.pick([peer.load for peer in peers])]
 
     def _look(self) -> _View:
         table = self._links.table

@@ -67,7 +67,14 @@ class Weavelet:
         timeout_s = placement.config.weaverlab.call_timeout_s
         self._fakes = {name: Fake(app.components[name], fake) for name, fake in (fakes or {}).items()}
         self._calling = Calling(
-            app, self._instances, self._links, self._metrics, self._recorder, timeout_s, calls_twice
+            app,
+            self._instances,
+            self._links,
+            self._metrics,
+            self._recorder,
+            timeout_s,
+            placement.config.multi.balance,
+            calls_twice,
         )
 
     def start(self) -> None:
