@@ -185,5 +185,5 @@ def test_without_pytest_the_package_says_how_to_get_it(monkeypatch: pytest.Monke
 
 
 def test_a_misspelt_name_leads_to_the_right_one() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'every_deplyer'. Did you mean 'every_deployer'"):
+    with pytest.raises(AttributeError, match=r"has no attribute 'every_deplyer'. Did you mean 'every_deployer'"):
         weaverlab.testing.every_deplyer  # noqa: B018
