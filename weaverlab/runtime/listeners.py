@@ -1,4 +1,4 @@
-"""The listeners of a replica, bound. Not in here: why an address cannot be had (`transport.tcp`), the proxy in front."""
+"""The listeners of a replica, bound. Not in here: why an address cannot be had (`transport.tcp`), and the proxy."""
 
 from __future__ import annotations
 
