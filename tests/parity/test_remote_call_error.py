@@ -31,6 +31,9 @@ class Sleeper(Component):
     def work(self) -> str:
         return "done"
 
+    async def work_async(self) -> str:
+        return "done"
+
 
 def test_subclasses_tell_what_happened() -> None:
     assert {Unreachable, CallLost, DeadlineExceeded} == set(RemoteCallError.__subclasses__())
@@ -49,10 +52,11 @@ async def test_a_call_whose_time_runs_out_may_have_executed(deployer: str, tmp_p
     app = weaver.deploy(Sleeper, deployer=deployer)
     try:
         sleeper = app.get(Sleeper)
-        with weaver.timeout(0.2), pytest.raises(DeadlineExceeded) as sync:
+        assert sleeper.work() == await sleeper.work_async() == "done"  # there are connections: what follows is sent
+        with weaver.timeout(0.5), pytest.raises(DeadlineExceeded) as sync:
             sleeper.sleep(str(gate))
         gate.write_text("go on")
-        with weaver.timeout(0.2), pytest.raises(DeadlineExceeded) as asynchronous:
+        with weaver.timeout(0.5), pytest.raises(DeadlineExceeded) as asynchronous:
             await sleeper.sleep_async()
     finally:
         await asyncio.to_thread(app.stop)
