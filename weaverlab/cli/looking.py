@@ -37,7 +37,7 @@ def callgraph(own: Deployment | None, app: str, form: str, output: Path | None) 
       weaverlab callgraph weaver.toml --format svg --output callgraph.svg
       weaverlab callgraph 4f --format mermaid
     """
-    content = _drawn(_snapshot(own, app), form)
+    content = _drawn(snapshot_of(own, app), form)
     if output is None:
         print_text(content.rstrip("\n"))
     else:
@@ -64,7 +64,8 @@ def inspect(app: Path, as_json: bool) -> None:
     print_json(blueprint.to_dict()) if as_json else print_text(str(blueprint))
 
 
-def _snapshot(own: Deployment | None, app: str) -> Snapshot:
+def snapshot_of(own: Deployment | None, app: str) -> Snapshot:
+    """Return what a file declares, or what runs: the deployment whose id begins so, or `own` for ""."""
     from weaverlab.status import read_blueprint
 
     if app.endswith(FILE_ENDINGS):

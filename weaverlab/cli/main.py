@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -73,16 +74,17 @@ def main() -> None:
         sys.exit(shell_complete(weaverlab, {}, PROGRAM, VARIABLE, instruction))
     listen()
     code = run_command(lambda: invoke(sys.argv[1:]))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway
     let_go_of_unread_output()
     sys.exit(code)
 
 
-def invoke(args: list[str], own: Deployment | None = None) -> None:
+def invoke(args: list[str], own: Deployment | None = None, program: str = PROGRAM) -> None:
     """Do what `args` ask for. What goes wrong is raised as it is: click's own main() would swallow some of it.
 
-    `own` is the deployment that is meant where no id is given: that of a notebook.
+    `own` is the deployment that is meant where no id is given: that of a notebook, whose magic is the `program`.
     """
-    with weaverlab.make_context(PROGRAM, args, obj=own) as context:
+    with weaverlab.make_context(program, args, obj=own) as context:
         weaverlab.invoke(context)
 
 

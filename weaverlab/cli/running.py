@@ -63,7 +63,12 @@ def _serve(main: type, config: Config, deployer: Literal["single", "multi"], *, 
     from weaverlab import deployers
 
     with deployers.deploy(main, deployer=deployer, config=config, show=_show) as deployment:
-        deployment.when_asked_to_stop = lambda drain_s: end_from_thread(_StopAsked(drain_s))
+
+        def stop(drain_s: float) -> None:
+            deployment.when_asked_to_stop = deployment.stop  # who asks again waits until it has
+            end_from_thread(_StopAsked(drain_s))
+
+        deployment.when_asked_to_stop = stop
         if says_what_runs:
             say(f"{deployment.status()}\nRunning. Press Ctrl-C to stop.")
         try:

@@ -4,7 +4,7 @@ from weaverlab.deployers.appfile import load_main
 from weaverlab.deployers.attached import Attached, attach
 from weaverlab.deployers.configfile import load_config
 from weaverlab.deployers.deployment import Deployment
-from weaverlab.deployers.launch import deploy, run, stop_all
+from weaverlab.deployers.launch import deploy, run, run_by, stop_all
 from weaverlab.deployers.output import Show, format_entry, show_by_default
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "load_config",
     "load_main",
     "run",
+    "run_by",
     "show_by_default",
     "stop_all",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
 from weakref import WeakSet
 
 from weaverlab.clock import unique_id
@@ -17,6 +19,8 @@ from weaverlab.errors import ConfigError, nearest
 DEPLOYERS = ("single", "rpc", "multi")
 DEPLOYMENT_ID_DIGITS = 8
 
+RunInstead: TypeAlias = Callable[[type, Deployer, ConfigGiven], Deployment]
+_run_instead: RunInstead | None = None
 _deployments: WeakSet[Deployment] = WeakSet()  # that somebody still holds
 
 
@@ -71,13 +75,24 @@ def deploy(
         raise
 
 
-def run(main: type, *, deployer: Deployer = "single", config: ConfigGiven = None) -> None:
-    """Deploy the Main class `main`, run its body to the end, stop everything in order.
+def run(main: type, *, deployer: Deployer = "single", config: ConfigGiven = None) -> Deployment:
+    """Deploy the Main class `main`, run its body to the end, stop everything in order; return what has been stopped.
+
+    In a notebook with `%load_ext weaverlab` it returns at once: the body runs in the background, until `%weaver stop`.
 
     Raises what the body raised, and KeyboardInterrupt after Ctrl-C; everything has been stopped by then.
     """
+    if _run_instead is not None:
+        return _run_instead(main, deployer, config)
     with deploy(main, deployer=deployer, config=config) as deployment:
         deployment.run_main()
+    return deployment
+
+
+def run_by(instead: RunInstead | None) -> None:
+    """From now on let `run` do what `instead` does; None: run to the end."""
+    global _run_instead
+    _run_instead = instead
 
 
 def stop_all(drain_s: float) -> None:

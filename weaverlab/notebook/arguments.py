@@ -1,4 +1,7 @@
-"""The words after `%weaver deploy`, as data. Pure: what they name is looked up in `defined` and `deployers`."""
+"""The words after `%weaver deploy` and `%weaver run`, as data. Pure: what they name is looked up elsewhere.
+
+The words of all other verbs are the command line's.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,14 @@ from typing import Literal, NoReturn, get_args
 
 from weaverlab.errors import FaultsError, nearest
 
-VERBS = ("deploy", "status", "stop")
+VERBS = (
+    *("deploy", "run", "status", "stop", "logs", "callgraph", "inspect", "purge", "version"),
+    *("single", "multi"),
+)
 DeployerName = Literal["multi", "single"]
 OPTIONS = ("--replicas", "--colocate", "--config", "--deployer")
+RUN_OPTIONS = ("--config", "--deployer")
+CONFIG_FILE = "weaver.toml"
 
 USAGE = """\
 %weaver deploy [COMPONENT ...]    deploy these components, or all that this notebook defines, and what they reach
@@ -20,8 +28,17 @@ USAGE = """\
     --colocate A,B                these share a weavelet; may be given again
     --config weaver.toml          the file to configure it with
     --deployer multi|single       processes of their own (multi, the default), or all in this kernel
-%weaver status                    what runs, and whether the notebook has changed since
-%weaver stop                      stop it"""
+%weaver run app.py|weaver.toml    deploy the application of a file in this kernel, its main() in the background
+    --config, --deployer          as above, but single is the default
+%weaver status                    what runs here, and whether the notebook has changed since
+%weaver stop                      stop it
+%weaver logs [--follow]           what it has said: --level warning, --component X
+%weaver callgraph                 which component calls which
+%weaver inspect                   what this notebook's components consist of
+%weaver purge                     remove what killed deployments left
+%weaver version                   of WeaverLab
+From status on, they take the words of the command line as well: an id or a file (%weaver stop 4f, %weaver callgraph
+app.py), --json, --help. %weaver multi status, or single, shows what runs in all notebooks and terminals."""
 
 
 class WrongUse(FaultsError):
@@ -39,7 +56,7 @@ class DeployArguments:
     deployer: DeployerName = "multi"
 
 
-def split_verb(line: str) -> tuple[str, list[str]]:
+def split_verb(line: str) -> list[str]:
     """Return the verb of a `%weaver` line and the words after it.
 
     Raises:
@@ -52,7 +69,7 @@ def split_verb(line: str) -> tuple[str, list[str]]:
     if verb not in VERBS:
         what = f"%weaver: there is no verb {verb!r}.{nearest(verb, VERBS)}" if verb else "%weaver: what to do?"
         raise WrongUse([f"{what}\n{USAGE}"])
-    return verb, words
+    return [verb, *words]
 
 
 def parse_deploy(words: Sequence[str], faults: list[str]) -> DeployArguments:
@@ -75,10 +92,34 @@ def parse_deploy(words: Sequence[str], faults: list[str]) -> DeployArguments:
     )
 
 
-def no_words(verb: str, words: Sequence[str]) -> None:
-    """Raise WrongUse when a verb that takes no words was given some."""
-    if words:
-        raise WrongUse([f"%weaver {verb} takes nothing more, but got: {' '.join(words)}"])
+@dataclass(frozen=True)
+class RunArguments:
+    """Which file to run, and how."""
+
+    file: str
+    config: str | None
+    deployer: DeployerName
+
+
+def parse_run(words: Sequence[str]) -> RunArguments:
+    """Return what the words after `%weaver run` ask for.
+
+    Raises:
+        WrongUse: with the usage.
+    """
+    parser = _Parser(prog="%weaver run", add_help=False, allow_abbrev=False)
+    parser.add_argument("file")
+    parser.add_argument("--config")
+    parser.add_argument("--deployer", default="single", choices=get_args(DeployerName))
+    found = parser.parse_args(list(words))
+    return RunArguments(found.file, found.config, found.deployer)
+
+
+def deploy_as_run(words: Sequence[str]) -> list[str] | None:
+    """Return the words of `run` that mean the same as `multi deploy [CONFIG]`, None for anything else."""
+    if len(words) < 2 or words[0] not in get_args(DeployerName) or words[1] != "deploy":
+        return None
+    return [*(words[2:] or [CONFIG_FILE]), "--deployer", words[0]]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 from typing import Any
 
-from weaverlab.deployers import show_by_default, stop_all
+from weaverlab.deployers import run_by, show_by_default, stop_all
 from weaverlab.notebook.cell import this_cell
 from weaverlab.notebook.lines import CellLines
 from weaverlab.notebook.live import LiveViews
@@ -27,6 +27,7 @@ def load(shell: Any) -> None:
     shell.register_magic_function(magic, "line", MAGIC)
     shell.set_hook("complete_command", magic.complete, str_key=f"%{MAGIC}")
     show_by_default(lambda: CellLines(this_cell(shell).write))
+    run_by(magic.run)
     if getattr(shell, "kernel", None) is not None:  # a terminal shows a picture's text
         shell.display_formatter.ipython_display_formatter.for_type(Picture, views.show)
     # A kernel that shuts down kills all its child processes, and the weavelets too, before `atexit`: stop them first.
@@ -43,6 +44,7 @@ def unload(shell: Any) -> None:
     shell.unobserve(_stop_at_exit, "exit_now")
     atexit.unregister(_stop_at_exit)
     show_by_default(None)
+    run_by(None)
     shell.magics_manager.magics["line"].pop(MAGIC, None)
     shell.strdispatchers["complete_command"].strs.pop(f"%{MAGIC}", None)
     formatter = shell.display_formatter.ipython_display_formatter

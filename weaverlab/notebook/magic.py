@@ -1,19 +1,36 @@
-"""`%weaver`: the verbs of the command line, on this notebook's own components. What they do is in `session`."""
+"""`%weaver`: the verbs of the command line, with the same words, and first of all for this notebook's own deployment.
+
+What `deploy` and `run` do is in `session`; whatever is not about this notebook is done by the command line itself.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import click
+
+from weaverlab import cli, deployers
+from weaverlab.cli.looking import snapshot_of
 from weaverlab.clock import unique_id
+from weaverlab.deployers import Deployment
+from weaverlab.deployers.appfile import app_beside
+from weaverlab.deployers.backend import Progress
+from weaverlab.deployers.configfile import ConfigGiven
+from weaverlab.deployers.version import Deployer
 from weaverlab.errors import WeaverError
-from weaverlab.notebook.arguments import OPTIONS, USAGE, VERBS, no_words, parse_deploy, split_verb
+from weaverlab.notebook.arguments import USAGE, WrongUse, deploy_as_run, parse_deploy, parse_run, split_verb
 from weaverlab.notebook.cell import Cell, this_cell
-from weaverlab.notebook.defined import components_in
+from weaverlab.notebook.completing import completions
+from weaverlab.notebook.defined import components_in, roots
 from weaverlab.notebook.live import LiveViews
 from weaverlab.notebook.problems import show_plainly
 from weaverlab.notebook.progress import ProgressBar
 from weaverlab.notebook.session import Say, Session
-from weaverlab.observe.snapshot import Snapshot
+from weaverlab.observe import Snapshot, callgraph_drawing
+from weaverlab.pictures import Picture
+from weaverlab.status import blueprint_of
 
 MAGIC = "weaver"
 
@@ -26,38 +43,77 @@ class WeaverMagic:
         self._shell = shell
         self._session = session
         self._views = views
+        # These mean this notebook's own deployment or components when nothing else is said.
+        self._own_verbs = {
+            "status": self._status,
+            "stop": self._stop,
+            "callgraph": self._callgraph,
+            "inspect": self._inspect,
+        }
 
     def __call__(self, line: str) -> None:
         """Do what one line asks for."""
-        cell = this_cell(self._shell)
         try:
-            verb, words = split_verb(line)
-            if verb == "deploy":
-                self._deploy(words, cell)
-                return
-            no_words(verb, words)
-            if verb == "status":
-                self._status(cell)
-            else:
-                self._stop(cell)
+            self._do(split_verb(line), this_cell(self._shell))
         except (WeaverError, KeyboardInterrupt) as error:
             show_plainly(error, self._shell)
             raise
 
+    def run(self, main: type, deployer: Deployer, config: ConfigGiven) -> Deployment:
+        """Do what `weaverlab.run` does in a notebook: it returns at once."""
+        cell = this_cell(self._shell)
+        return self._shown(cell, lambda progress: self._session.run(main, deployer, config, _sayer(cell), progress))
+
     def complete(self, shell: Any, event: Any) -> list[str]:
-        """Return verbs, or components and options, for IPython's completion."""
+        """Return verbs, components, options, ids or files, for IPython's completion."""
         words = event.line[: len(event.line) - len(event.symbol)].split()
-        if words[1:2] == ["deploy"]:
-            return [*components_in(self._shell.user_ns), *OPTIONS]
-        return list(VERBS) if len(words) <= 1 else []
+        return completions(words[1:], event.symbol, list(components_in(self._shell.user_ns)))
+
+    def _do(self, words: list[str], cell: Cell) -> None:
+        verb, *rest = words
+        if verb == "deploy":
+            self._deploy(rest, cell)
+        elif verb == "run":
+            self._run_file(rest)
+        elif (run_words := deploy_as_run(words)) is not None:
+            self._run_file(run_words)
+        elif rest or verb not in self._own_verbs:
+            self._as_command_line(words, cell)
+        else:
+            self._own_verbs[verb](cell)
+
+    def _as_command_line(self, words: list[str], cell: Cell) -> None:
+        """Let the command line do it; where no id is given, it means this notebook's deployment."""
+        if words[0] == "callgraph" and len(words) == 2 and not words[1].startswith("-"):
+            snapshot = snapshot_of(None, words[1])
+            self._show_picture(Picture(lambda: callgraph_drawing(snapshot)), cell)
+            return
+        try:
+            cli.invoke(words, self._session.deployment, f"%{MAGIC}")
+        except click.exceptions.Exit:  # after --help
+            return
+        except click.ClickException as error:
+            raise WrongUse([f"%weaver {' '.join(words)}: {error.format_message()}"]) from None
+
+    def _run_file(self, words: list[str]) -> None:
+        asked = parse_run(words)
+        file, config = Path(asked.file), deployers.load_config(asked.config)
+        if file.suffix == ".toml":
+            config = deployers.load_config(file)
+            file = app_beside(file, config)
+        self.run(deployers.load_main(file), asked.deployer, config)
 
     def _deploy(self, words: list[str], cell: Cell) -> None:
         faults: list[str] = []
-        asked = parse_deploy(words, faults)
+        asked, namespace, say = parse_deploy(words, faults), self._shell.user_ns, _sayer(cell)
+        self._shown(cell, lambda progress: self._session.deploy(asked, faults, namespace, say, progress))
+
+    def _shown(self, cell: Cell, deploy: Callable[[Progress], Deployment]) -> Deployment:
+        """Deploy, with a progress bar that becomes the status table."""
         bar = ProgressBar(cell)
         before = self._session.deployment
         try:
-            deployment = self._session.deploy(asked, faults, self._shell.user_ns, _sayer(cell), bar.show)
+            deployment = deploy(bar.show)
         except BaseException:
             bar.failed()
             if before is not None and before.is_running:
@@ -66,6 +122,7 @@ class WeaverMagic:
         finally:
             self._views.refresh()
         bar.done(deployment)
+        return deployment
 
     def _status(self, cell: Cell) -> None:
         deployment = self._session.deployment
@@ -84,6 +141,26 @@ class WeaverMagic:
         was_running = self._session.stop()
         self._views.refresh()
         cell.write("Stopped.\n" if was_running else "Nothing is deployed.\n")
+
+    def _callgraph(self, cell: Cell) -> None:
+        if self._session.deployment is None:
+            raise WeaverError(
+                "nothing is deployed in this notebook. Run %weaver deploy first, or name a file or an id."
+            )
+        self._show_picture(self._session.deployment.callgraph(), cell)
+
+    def _inspect(self, cell: Cell) -> None:
+        faults: list[str] = []
+        components = roots((), self._shell.user_ns, faults)
+        if faults:
+            raise WrongUse(faults)
+        cell.write(f"{blueprint_of(components)}\n")
+
+    def _show_picture(self, picture: Picture, cell: Cell) -> None:
+        if getattr(self._shell, "kernel", None) is None:
+            cell.write(f"{picture.text}\n")
+        else:
+            self._views.show(picture)
 
 
 def _show(snapshot: Snapshot, cell: Cell) -> None:

@@ -1,4 +1,4 @@
-"""The deployment that this notebook holds: `%weaver deploy` makes or replaces it, `%weaver stop` ends it.
+"""The deployment that this notebook holds: `%weaver deploy` or `run` makes or replaces it, `%weaver stop` ends it.
 
 One for each process, as a kernel has one namespace. How things look is not in here.
 """
@@ -6,15 +6,17 @@ One for each process, as a kernel has one namespace. How things look is not in h
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast, get_args
 
 from weaverlab import bundle, deployers
 from weaverlab.component import build_application
 from weaverlab.config import Config
 from weaverlab.deployers import Deployment
 from weaverlab.deployers.backend import Progress
+from weaverlab.deployers.configfile import ConfigGiven
+from weaverlab.deployers.version import Deployer
 from weaverlab.errors import ConfigError, DeclarationError, WeaverError
-from weaverlab.notebook.arguments import DeployArguments, WrongUse
+from weaverlab.notebook.arguments import DeployArguments, DeployerName, WrongUse
 from weaverlab.notebook.defined import roots
 
 Say = Callable[[str], None]
@@ -25,7 +27,7 @@ class Session:
 
     def __init__(self) -> None:
         self.deployment: Deployment | None = None
-        self._asked = DeployArguments()
+        self._asked: DeployArguments | None = DeployArguments()  # None: the notebook's own components are no part of it
         self._classes: list[type] = []  # that were deployed, also those that were only reached
 
     @property
@@ -48,10 +50,7 @@ class Session:
         config = _config(asked, faults)
         if faults:
             raise WrongUse(faults)
-        before = self.deployment
-        if before is not None and (kept := _shared_ports(before, config, asked)):
-            say(f"Stopping what runs first, since both versions listen on port {' and '.join(kept)}.")
-            before.stop()
+        self._make_room(config, asked.deployer, say)
         deployment = deployers.deploy(
             *components,
             deployer=asked.deployer,
@@ -60,16 +59,43 @@ class Session:
             colocate=asked.colocate,
             progress=progress,
         )
+        self._replace_by(deployment, asked, components)
+        return deployment
+
+    def run(self, main: type, deployer: Deployer, config: ConfigGiven, say: Say, progress: Progress) -> Deployment:
+        """Deploy a Main class, in the place of what ran before, and begin its body.
+
+        Raises:
+            FaultsError, DeployError: as `weaverlab.deploy`.
+        """
+        settings = deployers.load_config(config)
+        self._make_room(settings, deployer, say)
+        deployment = deployers.deploy(main, deployer=deployer, config=settings, progress=progress)
+        is_ours = main.__module__ == "__main__" and deployer in get_args(DeployerName)
+        asked = DeployArguments((main.__name__,), deployer=cast(DeployerName, deployer)) if is_ours else None
+        self._replace_by(deployment, asked, [main])
+        return deployment
+
+    def _make_room(self, config: Config, deployer: Deployer, say: Say) -> None:
+        """Stop what runs if it has a port that the next deployment is to have."""
+        if self.deployment is not None and (kept := _shared_ports(self.deployment, config, deployer)):
+            say(f"Stopping what runs first, since both versions listen on port {' and '.join(kept)}.")
+            self.deployment.stop()
+
+    def _replace_by(self, deployment: Deployment, asked: DeployArguments | None, components: list[type]) -> None:
+        """Hold `deployment`, begin its body if it has one, and stop what ran before."""
+        before = self.deployment
         self.deployment, self._asked, self._classes = deployment, asked, _reached(components)
         if deployment.has_main:
             deployment.start_main()
         if before is not None:
             before.stop()
-        return deployment
 
     def is_stale(self, namespace: dict[str, Any]) -> bool:
         """Return whether the same `%weaver deploy` would now start other code than what runs; costs a bundle."""
         faults: list[str] = []
+        if self._asked is None:
+            return False
         try:
             classes = _reached(roots(self._asked.names, namespace, faults))
         except DeclarationError:
@@ -115,11 +141,11 @@ def _config(asked: DeployArguments, faults: list[str]) -> Config:
         return Config()
 
 
-def _shared_ports(before: Deployment, config: Config, asked: DeployArguments) -> list[str]:
+def _shared_ports(before: Deployment, config: Config, deployer: Deployer) -> list[str]:
     """Return the ports that a running deployment has and a new one is configured to have; 0 is any free one."""
     if not before.is_running:
         return []
-    wanted = config.multi.listeners if asked.deployer == "multi" else config.single.listeners
+    wanted = config.single.listeners if deployer == "single" else config.multi.listeners
     ports = {address.rpartition(":")[2] for address in wanted.values()} - {"0"}
     return sorted(ports & {listener.address.rpartition(":")[2] for listener in before.status().listeners})
 

@@ -3,7 +3,7 @@
 The command line and the notebook show the same: both call these functions. Who is asked how is in `deployers`.
 """
 
-from weaverlab.status.blueprint import Blueprint, read_blueprint
+from weaverlab.status.blueprint import Blueprint, blueprint_of, read_blueprint
 from weaverlab.status.entries import LEVELS, LogFilter
 from weaverlab.status.finding import find
 from weaverlab.status.listing import Listed, list_deployments, listing_dict, listing_text
@@ -13,6 +13,7 @@ __all__ = [
     "Blueprint",
     "Listed",
     "LogFilter",
+    "blueprint_of",
     "find",
     "list_deployments",
     "listing_dict",
