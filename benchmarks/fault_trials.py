@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from multiprocess import forkserver
+
 import weaverlab as weaver
 from weaverlab import Component, Deployment, Ref, not_retriable
 from weaverlab.config import parse
@@ -166,7 +168,8 @@ class Outcome:
     failed_once: int = 0
     untrue: list[str] = field(default_factory=list)
     recovered_s: list[float] = field(default_factory=list)
-    longest_s: float = 0.0
+    longest_s: float = 0.0  # that a caller waited, of what may be repeated
+    longest_once_s: float = 0.0
     errors: Counter[str] = field(default_factory=Counter)
 
 
@@ -174,7 +177,8 @@ def outcome(fault: str, calls: list[Called], path: Path, recovered_s: list[float
     """Hold what callers were told against the calls written down in `path`."""
     done = Counter(path.read_text().split())
     result = Outcome(fault, len(calls), recovered_s=recovered_s)
-    result.longest_s = max((call.ended_s - call.began_s for call in calls), default=0.0)
+    result.longest_s = max(call.ended_s - call.began_s for call in calls if call.may_be_repeated)
+    result.longest_once_s = max(call.ended_s - call.began_s for call in calls if not call.may_be_repeated)
     for call in calls:
         times, error = done[call.name], call.error
         if error is None:
@@ -209,23 +213,35 @@ def kill(kills: int, replicas: int, rate: float, threads: int = 8, tasks: int = 
         return outcome(f"SIGKILL of 1 of {replicas} under load", load.calls, path, recovered_s)
 
 
-def stop_process(pause_s: float, rate: float, timeout_s: float, threads: int = 4, tasks: int = 8) -> Outcome:
+def freeze(pause_s: float, rate: float, timeout_s: float, threads: int = 4, tasks: int = 8) -> Outcome:
     """SIGSTOP one of two weavelets under load for `pause_s`, and let it go on."""
     with folder() as path, ledgers(replicas=2) as app:
         with Load(app, path, threads, tasks, rate, timeout_s) as load:
             await_calls(load, 2 * (threads + tasks))
             victim = app.replicas(Ledger)[0]
-            os.kill(victim.pid, signal.SIGSTOP)
-            try:
+            with frozen(victim.pid):
                 time.sleep(pause_s)
-            finally:
-                os.kill(victim.pid, signal.SIGCONT)
             went_on_s = time.monotonic()
             answer = wait_for(
                 lambda: next((c for c in load.calls if c.pid == victim.pid and c.began_s > went_on_s), None)
             )
         fault = f"SIGSTOP of 1 of 2 for {pause_s:g} s, deadline {timeout_s:g} s"
         return outcome(fault, load.calls, path, [answer.ended_s - went_on_s])
+
+
+def kill_fork_server(times: int) -> list[float]:
+    """SIGKILL the fork server, and with it every weavelet; return the seconds until another answers, each time."""
+    back_s = []
+    with folder() as path, first_deaths_only(), ledgers(replicas=2) as app:
+        for number in range(times):
+            before = app.replicas(Ledger)
+            killed_s = time.monotonic()
+            os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+            for replica in before:
+                wait_for_another(app, replica)
+            app.get(Ledger).enter(str(path), str(number))
+            back_s.append(time.monotonic() - killed_s)
+    return back_s
 
 
 DEPLOYS = """
@@ -295,6 +311,16 @@ def cycles(deployer: Literal["single", "rpc", "multi"], marks: tuple[int, ...]) 
 def ledgers(replicas: int) -> Iterator[Deployment]:
     with weaver.deploy(Ledger, replicas={Ledger: replicas}, config=RESTARTS_WITHOUT_END, show=say_nothing) as app:
         yield app
+
+
+@contextlib.contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Stop a process while the block lasts."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager

@@ -10,14 +10,18 @@ from benchmarks import fault_trials as trials
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
-OBJECTS_MAX = 40  # caches of the standard library may still fill; one for each round would be more
+# What may come without being left: caches of the standard library that fill, the connection of a question to a weavelet.
+# One for each round would be more.
+OBJECTS_MAX = 40
+CONNECTIONS_MAX = 3
 
 
 @pytest.mark.slow
 def test_restarts_leave_nothing_in_the_deployer() -> None:
     settled, later = trials.restarts((4, 20))
 
-    assert (later.threads, later.descriptors) == (settled.threads, settled.descriptors)
+    assert later.threads == settled.threads
+    assert later.descriptors - settled.descriptors <= CONNECTIONS_MAX
     assert later.objects - settled.objects < OBJECTS_MAX
 
 

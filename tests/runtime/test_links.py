@@ -128,6 +128,18 @@ def test_a_suspect_is_passed_over_for_a_moment_unless_nobody_else_is_left() -> N
     assert known.without_suspects((first, second)) == (first, second)
 
 
+def test_a_suspect_of_which_the_deployer_says_that_it_answers_again_is_none() -> None:
+    known = links(member(0), member(1))
+    first, second = known.peer(member(0)), known.peer(member(1))
+    known.suspect(first.address)
+
+    known.update(table(2, member(0, False), member(1)))
+    assert known.without_suspects((first, second)) == (second,)
+    known.update(table(3, member(0), member(1)))
+
+    assert known.without_suspects((first, second)) == (first, second)
+
+
 def test_the_load_of_a_replica_is_what_it_reported_or_what_is_known_to_be_there() -> None:
     known = links(member(0))
     peer = known.peer(Member("Shop/0", member(0).address, load=3))

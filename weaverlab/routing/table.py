@@ -36,6 +36,10 @@ class RoutingTable:
         """Return the addresses of all members of all components."""
         return frozenset(member.address for members in self.members.values() for member in members)
 
+    def healthy(self) -> frozenset[str]:
+        """Return the addresses of all healthy members."""
+        return frozenset(one.address for members in self.members.values() for one in members if one.is_healthy)
+
     def given_up(self) -> frozenset[str]:
         """Return the addresses of unhealthy members that have a healthy one beside them: nobody need wait for these."""
         return frozenset(

@@ -86,6 +86,8 @@ class Links:
         with self._changing:
             if table.version <= self.table.version:
                 return
+            for address in table.healthy() - self.table.healthy():
+                self._suspects.pop(address, None)  # the deployer knows better
             self.table = table
             known, given_up = table.addresses(), table.given_up()
             for (address, for_control), peer in list(self._peers.items()):
