@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -235,6 +236,20 @@ def test_a_place_where_nothing_can_be_written_is_an_os_error_and_reads_as_empty(
     with pytest.raises(OSError):
         registry.register(record())
     assert registry.running() == []
+
+
+def test_where_there_are_no_locks_sockets_can_be_had_and_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(fd: int, kind: int) -> None:
+        raise OSError(errno.ENOTSUP, "no locks here")
+
+    monkeypatch.setattr("fcntl.flock", unsupported)
+    folder = registry.make_socket_folder(sockets.socket_folder_parents()[0])
+
+    assert registry.running() == [] and folder.path.exists()
+    with pytest.raises(OSError, match="no locks here"):
+        registry.register(record())
+    folder.release()
+    assert left() == []
 
 
 FULL = """

@@ -76,6 +76,8 @@ def remove_if_dead(path: Path, remove: Callable[[Path], object]) -> bool:
             return False
         remove(path)
         return True
+    except OSError:  # a file system without locks: nobody can tell
+        return False
     finally:
         os.close(fd)
 

@@ -34,7 +34,7 @@ def make_socket_folder(parent: str) -> Hold:
         path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         with contextlib.suppress(FileNotFoundError):  # a reader took it for a dead one
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            if try_lock(fd, fcntl.LOCK_EX) and is_at(path, fd):
+            if _is_held(fd) and is_at(path, fd):
                 return Hold(path, fd, remove_sockets)
             os.close(fd)
             remove_sockets(path)
@@ -58,6 +58,13 @@ def remove_sockets(folder: Path) -> None:
             if stat.S_ISSOCK(path.lstat().st_mode):
                 path.unlink(missing_ok=True)
         folder.rmdir()
+
+
+def _is_held(fd: int) -> bool:
+    try:
+        return try_lock(fd, fcntl.LOCK_EX)
+    except OSError:  # a file system without locks: others cannot take one either, and leave it alone
+        return True
 
 
 def _remove_unused(folder: Path) -> None:
