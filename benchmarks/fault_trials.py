@@ -39,6 +39,12 @@ RESTARTS_WITHOUT_END = parse("[multi]\nrestarts_max = 1000000\n")
 class Ledger(Component):
     """Writes down each call that it executes, lingers, and answers with its process id."""
 
+    def ping(self) -> int:
+        return os.getpid()
+
+    async def ping_async(self) -> int:
+        return os.getpid()
+
     def enter(self, path: str, call: str) -> int:
         write_down(path, call)
         time.sleep(LINGER_S)
@@ -63,8 +69,8 @@ class Keeper(Component):
 
     ledger: Ref[Ledger]
 
-    def enter(self, path: str, call: str) -> int:
-        return self.ledger.enter(path, call)
+    def ping(self) -> int:
+        return self.ledger.ping()
 
 
 def write_down(path: str, call: str) -> None:
@@ -230,16 +236,16 @@ def freeze(pause_s: float, rate: float, timeout_s: float, threads: int = 4, task
 
 
 def kill_fork_server(times: int) -> list[float]:
-    """SIGKILL the fork server, and with it every weavelet; return the seconds until another answers, each time."""
+    """SIGKILL the fork server, and with it every weavelet; return the seconds until all are back, each time."""
     back_s = []
-    with folder() as path, first_deaths_only(), ledgers(replicas=2) as app:
-        for number in range(times):
+    with first_deaths_only(), ledgers(replicas=2) as app:
+        for _ in range(times):
             before = app.replicas(Ledger)
             killed_s = time.monotonic()
             os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
             for replica in before:
                 wait_for_another(app, replica)
-            app.get(Ledger).enter(str(path), str(number))
+            app.get(Ledger).ping()
             back_s.append(time.monotonic() - killed_s)
     return back_s
 
@@ -298,13 +304,12 @@ def restarts(marks: tuple[int, ...]) -> Iterator[Size]:
 
 def cycles(deployer: Literal["single", "rpc", "multi"], marks: tuple[int, ...]) -> Iterator[Size]:
     """Deploy an application of two components, call it and stop it, again and again."""
-    with folder() as path:
-        for number in range(1, marks[-1] + 1):
-            with weaver.deploy(Keeper, deployer=deployer, show=say_nothing) as app:
-                app.get(Keeper).enter(str(path), str(number))
-                asyncio.run(app.get(Ledger).enter_async(str(path), str(number)))
-            if number in marks:
-                yield size(number)
+    for number in range(1, marks[-1] + 1):
+        with weaver.deploy(Keeper, deployer=deployer, show=say_nothing) as app:
+            app.get(Keeper).ping()
+            asyncio.run(app.get(Ledger).ping_async())
+        if number in marks:
+            yield size(number)
 
 
 @contextlib.contextmanager
