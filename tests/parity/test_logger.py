@@ -6,6 +6,7 @@ import logging
 
 import weaverlab as weaver
 from weaverlab import Component, Ref
+from weaverlab.history import Invoked
 
 
 class Inner(Component):
@@ -31,6 +32,7 @@ def test_log_lines_say_who_wrote_them_and_for_which_request(deployer: str) -> No
         with weaver.request() as trace:
             assert app.get(Outer).work(7)
         assert app.get(Inner).work(8)
+        invoked = [event for event in app.events() if isinstance(event, Invoked)]
         replicas = {component: replica.id for replica in app.replicas() for component in replica.components}
     entries = {(str(e["component"]), str(e["message"]).splitlines()[0]): e for e in app.logs()}
 
@@ -38,5 +40,7 @@ def test_log_lines_say_who_wrote_them_and_for_which_request(deployer: str) -> No
     assert (outer["level"], inner["level"]) == ("WARNING", "INFO")
     assert (outer["replica"], inner["replica"]) == (replicas["Outer"], replicas["Inner"])
     assert outer["trace"] == inner["trace"] == trace != ""
-    assert late["trace"] == ""
+    spans = {event.callee: event.span for event in invoked if event.request == trace}
+    assert (outer["span"], inner["span"]) == (spans["Outer"], spans["Inner"])
+    assert (late["trace"], late["span"]) == ("", "")
     assert "KeyError: 7" in "".join(str(e["message"]) for e in app.logs() if e["trace"] == trace)

@@ -103,21 +103,27 @@ class LocalTracing:
 
         def traced(*args: Any, **keywords: Any) -> Any:
             span = self._begin(method.name)
+            token = context.span.set(span)
             try:
                 value = target(*args, **keywords)
             except BaseException as error:
                 self._end(span, type(error).__name__)
                 raise
+            finally:
+                context.span.reset(token)
             self._end(span, "")
             return value
 
         async def traced_async(*args: Any, **keywords: Any) -> Any:
             span = self._begin(method.name)
+            token = context.span.set(span)
             try:
                 value = await target(*args, **keywords)
             except BaseException as error:
                 self._end(span, type(error).__name__)
                 raise
+            finally:
+                context.span.reset(token)
             self._end(span, "")
             return value
 

@@ -20,6 +20,7 @@ TRACE_ID_DIGITS = 32  # W3C trace context: 16 bytes
 
 deadline: ContextVar[float | None] = ContextVar("weaverlab_deadline", default=None)
 trace: ContextVar[str] = ContextVar("weaverlab_trace", default="")
+span: ContextVar[str] = ContextVar("weaverlab_span", default="")  # of the call that is executed here, if it is traced
 packed_metadata: ContextVar[bytes] = ContextVar("weaverlab_metadata", default=b"")  # as JSON: ready for the wire
 
 
@@ -65,12 +66,13 @@ def request() -> Iterator[str]:
 
     Whatever ran before in this thread, task or notebook is not a dependency of what runs in the block.
     """
-    token = trace.set(unique_id(TRACE_ID_DIGITS))
+    token, span_token = trace.set(unique_id(TRACE_ID_DIGITS)), span.set("")
     try:
         with lineage_context.request():
             yield trace.get()
     finally:
         trace.reset(token)
+        span.reset(span_token)
 
 
 def remaining_s() -> float | None:

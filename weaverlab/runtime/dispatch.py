@@ -136,6 +136,7 @@ class Dispatcher:
         context.deadline.set(self._clock.now_s() + call.timeout_s)
         if call.trace:
             context.trace.set(call.trace[:TRACE_ID_BYTES].hex())
+            context.span.set(call.trace[TRACE_ID_BYTES:].decode())
         if call.metadata:
             context.packed_metadata.set(call.metadata)
         if not call.lineage:
@@ -146,13 +147,13 @@ class Dispatcher:
 
     def _started(self, method: HostedMethod, call: Call) -> None:
         if call.trace:
-            me, span = method.identity, call.trace[TRACE_ID_BYTES:].decode()
+            me, span = method.identity, context.span.get()
             now_s, request = self._clock.now_s(), context.trace.get()
             self._recorder.record(Started(now_s, request, me.component, me.replica, me.region, span, method.name))
 
     def _finished(self, method: HostedMethod, call: Call, error: str) -> None:
         if call.trace:
-            me, span = method.identity, call.trace[TRACE_ID_BYTES:].decode()
+            me, span = method.identity, context.span.get()
             now_s, request = self._clock.now_s(), context.trace.get()
             self._recorder.record(Finished(now_s, request, me.component, me.replica, me.region, span, error))
 
@@ -173,6 +174,7 @@ class Dispatcher:
 def _forget_surroundings() -> None:
     """Empty the context of a task: it began with a copy of the one its connection was read in, perhaps a request's."""
     context.trace.set("")
+    context.span.set("")
     context.packed_metadata.set(b"")
     lineage_context.replace(_NO_LINEAGE)
 

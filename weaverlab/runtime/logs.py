@@ -1,7 +1,7 @@
 """The logger a component sees as `self.logger`, and the records it makes: plain dicts, ready for JSON.
 
-Every record names component, replica and region, and the trace id of the current request. Where records
-go is the sink's business: a pipe to the deployer, or a list in a test.
+Every record names component, replica and region, and the ids of the current request and of the call that is executed,
+if they are traced. Where records go is the sink's business: a pipe to the deployer, or a list in a test.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class _ToSink(logging.Handler):
                     "level": record.levelname,
                     **self._labels,
                     "trace": context.trace.get(),
+                    "span": context.span.get(),
                     "source": f"{record.filename}:{record.lineno}",
                     "message": _cut(self.format(record)),
                 }
