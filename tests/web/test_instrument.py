@@ -217,7 +217,7 @@ def test_every_wsgi_request_is_a_root_of_its_own_also_while_replies_are_interlea
         yield b"%d" % len(lineage_context.current())
 
     app = instrument_handler(label, remembers)
-    lineage_context.join(WROTE)  # of whatever this thread did before
+    lineage_context.replace(WROTE)  # of whatever this thread did before
     replies = [app(environ(), start_response), app(environ(), start_response)]
     seen = [[next(iter(reply)) for reply in replies] for _ in range(2)]
     for reply in replies:
