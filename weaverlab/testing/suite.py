@@ -193,6 +193,25 @@ class EngineSuite(DeployerSuite):
 
             assert app.get(Fragile).pid() != first
 
+    def test_scaling_starts_processes_and_stops_them(self) -> None:
+        with self.deployed(Fragile) as app:
+            app.scale(Fragile, 3)
+
+            assert len({app.get(Fragile).pid() for _ in range(6)}) == 3
+            app.scale(Fragile, 1)
+            assert {app.get(Fragile).pid() for _ in range(3)} == {replica.pid for replica in app.replicas()}
+
+    def test_a_paused_process_gets_no_calls_until_it_may_go_on(self) -> None:
+        with self.deployed(Fragile, replicas={Fragile: 2}) as app:
+            paused = app.replicas()[1]
+            app.pause(paused.id)
+
+            assert paused.pid not in {app.get(Fragile).pid() for _ in range(6)}
+            assert [replica.state for replica in app.replicas()] == ["ready", "paused"]
+            app.resume(paused.id)
+            while app.get(Fragile).pid() != paused.pid:
+                pass
+
     def test_a_call_that_must_not_be_repeated_says_that_it_may_have_been_executed(self) -> None:
         with self.deployed(Fragile) as app:
             with pytest.raises(CallLost) as lost:

@@ -1,0 +1,45 @@
+"""The examples in the documents do what the documents say."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("no_process_left")
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def python_blocks(document: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", (DOCS / document).read_text(), re.DOTALL | re.MULTILINE)
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.getcwd(), "PYTEST_ADDOPTS": ""}
+
+
+def test_the_example_of_testing_passes_under_every_deployer(tmp_path: Path) -> None:
+    shop, tests, more = python_blocks("testing.md")
+    (tmp_path / "shop.py").write_text(shop)
+    (tmp_path / "test_shop.py").write_text(f"import weaverlab\n{tests}\n{more}")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--asyncio-mode", "auto", "."]
+
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), text=True, stdout=subprocess.PIPE)
+
+    assert re.search(r"^13 passed", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_the_engine_in_the_document_passes_the_suite(tmp_path: Path) -> None:
+    _, engine, tests = python_blocks("deployers.md")
+    (tmp_path / "subprocess_deployer.py").write_text(engine)
+    (tmp_path / "test_deployer.py").write_text(tests)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "exception or killed", "."]
+
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), text=True, stdout=subprocess.PIPE)
+
+    assert re.search(r"^3 passed", done.stdout, re.MULTILINE), done.stdout
