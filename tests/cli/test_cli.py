@@ -121,6 +121,18 @@ def test_wrong_use_is_exit_code_2_and_one_clear_message(folder: Path, args: list
     assert "Traceback" not in done.stderr
 
 
+def test_all_faults_of_a_weaver_toml_are_told_in_one_run(folder: Path) -> None:
+    (folder / "weaver.toml").write_text(
+        '[weaverlab]\napp = "greetings.py"\ncall_timeout_s = "soon"\n[Ap]\nmode = "once"\n[App]\nmode = 5\n'
+    )
+
+    done = weaverlab(folder, "multi", "deploy")
+
+    assert done.returncode == 2 and "Error: 3 faults:" in done.stderr
+    for fault in ("call_timeout_s: expected float", "Did you mean 'App'?", "mode: expected str"):
+        assert fault in done.stderr
+
+
 def test_help_shows_the_verbs() -> None:
     done = weaverlab(Path.cwd(), "--help")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.apps.shop import CONFIG_TEXT, Catalogue, Front, Mirror, Shop, Storage, config
-from weaverlab.config import parse
+from weaverlab.config import parse, read
 from weaverlab.deployers.plan import Group, make_plan
 from weaverlab.errors import ConfigError
 
@@ -93,3 +93,22 @@ def test_arguments_of_a_wrong_shape_are_one_fault_each(colocate: object, replica
         "replicas: expected a dict such as {PostStorage: 3}",
         "colocate: expected a list of lists, such as [[App, Feed]]",
     ]
+
+
+def test_faults_of_values_do_not_hide_faults_of_names_and_cause_no_others() -> None:
+    text = CONFIG_TEXT.replace('"embedded-kv"', '"embedded-kw"').replace('greeting = "stored"', "greeting = 7")
+    wrong = read(f'{text}\n[multi]\nreplicas = {{ Storge = 2, Mirror = 0 }}\ncolocate = [["Fron", "Mirror"]]\n')
+
+    with pytest.raises(ConfigError) as raised:
+        make_plan([Shop], wrong)
+
+    said = "\n".join(raised.value.faults)
+    assert len(raised.value.faults) == 5
+    for fault in (
+        "type: expected one of",
+        "greeting: expected str",
+        "replicas.Mirror",
+        "'Storge' is no",
+        "'Fron' is no",
+    ):
+        assert fault in said

@@ -1,7 +1,7 @@
 """weaver.toml as frozen, checked values. Files are read, and environment is looked at, by callers only."""
 
 from weaverlab.config.names import faults_of_names
-from weaverlab.config.reading import parse, section
+from weaverlab.config.reading import parse, read, section
 from weaverlab.config.secret import secret
 from weaverlab.config.values import (
     DEFAULT_REGION,
@@ -25,6 +25,7 @@ __all__ = [
     "WeaverlabSection",
     "faults_of_names",
     "parse",
+    "read",
     "secret",
     "section",
 ]

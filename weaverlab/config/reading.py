@@ -36,11 +36,19 @@ def parse(text: str, source: str = "weaver.toml") -> Config:
     Raises:
         ConfigError: with every fault.
     """
-    reader = _Reader(_parse_toml(text, source), source)
-    config = reader.read()
-    if reader.faults:
-        raise ConfigError(reader.faults)
+    config = read(text, source)
+    if config.faults:
+        raise ConfigError(config.faults)
     return config
+
+
+def read(text: str, source: str = "weaver.toml") -> Config:
+    """Return what `parse` would, with the faults in it instead of raised: its names can be checked all the same.
+
+    Raises:
+        ConfigError: for a fault of syntax, which leaves nothing to check.
+    """
+    return _Reader(_parse_toml(text, source), source).read()
 
 
 def section(config: Config, component: str, cls: type) -> Any:
@@ -106,6 +114,7 @@ class _Reader:
             antipode=dict(self._antipode(placed)),
             components=dict(self._components()),
             source=self.source,
+            faults=tuple(self.faults),
         )
 
     def _section(self, name: str, cls: type) -> dict[str, Any]:
@@ -146,8 +155,8 @@ class _Reader:
                         f"{region!r} is not in [regions].{nearest(region, placed)} Known: {', '.join(placed)}",
                     )
             links = read_links(written.lag_ms, regions, note)
-            if written.type is not None:
-                yield name, AntipodeConfig(name, written.type, written.id or name, regions, written.seed, links)
+            kind = written.type or "embedded-kv"  # a fault, then: so that its agents do not seem to lack a section
+            yield name, AntipodeConfig(name, kind, written.id or name, regions, written.seed, links)
 
     def _check_numbers(self, weaverlab: WeaverlabSection, multi: MultiSection) -> None:
         if not 0 < weaverlab.call_timeout_s < math.inf:

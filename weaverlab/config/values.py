@@ -84,7 +84,7 @@ class Config:
     """A whole weaver.toml. `components` holds raw sections; `section()` types them with a WithConfig class.
 
     `environ` is the environment at the time of the deployment, from which `secret` settings are taken. Both may hold
-    secrets and are not shown.
+    secrets and are not shown. With `faults`, which a plan reports together with its own, it is for checking names only.
     """
 
     weaverlab: WeaverlabSection = field(default_factory=WeaverlabSection)
@@ -95,6 +95,7 @@ class Config:
     components: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     source: str = "weaver.toml"
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    faults: tuple[str, ...] = ()
 
     def region_of(self, component: str) -> str:
         """Return the region that [regions] gives `component`, or `DEFAULT_REGION`."""

@@ -47,6 +47,8 @@ def load_components(path: str | PathLike[str]) -> list[type]:
 
 def app_beside(path: Path, config: Config) -> Path:
     """Return the application that `[weaverlab] app` names in the weaver.toml at `path`, beside which it is."""
+    if not config.weaverlab.app and config.faults:
+        raise ConfigError(config.faults)
     if not config.weaverlab.app:
         raise ConfigError([f'{path}: which application? Add a line to [weaverlab]: app = "app.py".'])
     app = path.parent / config.weaverlab.app

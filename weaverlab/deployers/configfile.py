@@ -8,14 +8,17 @@ from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
-from weaverlab.config import Config, parse
+from weaverlab.config import Config, read
 from weaverlab.errors import ConfigError
 
 ConfigGiven: TypeAlias = "str | PathLike[str] | Config | None"
 
 
 def load_config(config: ConfigGiven) -> Config:
-    """Return the configuration in the file `config`, an empty one for None, with this process's environment."""
+    """Return the configuration in the file `config`, an empty one for None, with this process's environment.
+
+    Faults of values are in it (`Config.faults`): whoever makes a plan of it learns of all of them at once.
+    """
     return replace(_read(config), environ=dict(os.environ))
 
 
@@ -31,4 +34,4 @@ def _read(config: ConfigGiven) -> Config:
         raise ConfigError(
             [f"{path}: cannot read the configuration ({error}). Give the path of a weaver.toml."]
         ) from error
-    return parse(text, path.name)
+    return read(text, path.name)

@@ -68,10 +68,11 @@ def make_plan(
     fakes = fakes or {}
     authored = _authored(roots, config, fakes)
     app = _with_stores(authored, config)
-    faults = _faults_of_config(authored, config)
+    faults = [*config.faults, *_faults_of_config(authored, config)]
     replicas, colocate = _replicas_given(replicas, faults), _colocate_given(colocate, faults)
-    counts = _replicas(authored, config.multi.replicas, faults) | _replicas(authored, replicas, faults)
-    together = _together(authored, [*config.multi.colocate, *colocate], faults)
+    counts = _counted(authored, config.multi.replicas) | _replicas(authored, replicas, faults)
+    known = [[name for name in group if name in authored.components] for group in config.multi.colocate]
+    together = _together(authored, [*known, *colocate], faults)
     groups = _groups(app, counts, together, faults)
     faults += _faults_of_listeners(app, config, groups)
     if faults:
@@ -85,6 +86,8 @@ def _authored(roots: Sequence[type], config: Config, fakes: Mapping[type, object
     try:
         authored = build_application(roots, config.weaverlab.implementations, faked)
     except DeclarationError as error:
+        if config.faults:  # they may be why: `implementations` is among what counts as absent
+            raise ConfigError(config.faults) from None
         raise DeclarationError([*faults, *error.faults]) from None
     if faults:
         raise DeclarationError(faults)
@@ -161,6 +164,11 @@ def _colocate_given(colocate: object, faults: list[str]) -> list[Iterable[Any]]:
 
 def _is_list(thing: object) -> TypeGuard[Iterable[Any]]:
     return isinstance(thing, Iterable) and not isinstance(thing, (str, bytes, Mapping, type))
+
+
+def _counted(app: Application, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Return what [multi] says of the components there are; what else it says is among the faults already."""
+    return {name: count for name, count in wanted.items() if name in app.components and count > 0}
 
 
 def _replicas(app: Application, wanted: Mapping[Any, int], faults: list[str]) -> dict[str, int]:

@@ -49,7 +49,7 @@ class Session:
         components = roots(asked.names, namespace, faults)
         config = _config(asked, faults)
         if faults:
-            raise WrongUse(faults)
+            raise WrongUse([*faults, *config.faults])
         self._make_room(config, asked.deployer, say)
         deployment = deployers.deploy(
             *components,
