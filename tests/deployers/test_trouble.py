@@ -138,13 +138,6 @@ def test_sockets_find_a_place_where_the_runtime_directory_is_missing_and_tmpdir_
     assert not list(long.iterdir())
 
 
-def test_a_fixed_address_for_several_replicas_is_a_fault() -> None:
-    settings = parse('[multi.listeners]\nweb = "127.0.0.1:8099"\n')
-
-    with pytest.raises(ConfigError, match=r"web.*127\.0\.0\.1:8099.*Web has 2 replicas"):
-        weaver.deploy(unruly.Web, config=settings, replicas={unruly.Web: 2})
-
-
 # Processes that hang
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
 from weaverlab.history import Event
@@ -11,11 +11,26 @@ from weaverlab.observe.snapshot import State
 from weaverlab.runtime.weavelet import Weavelet
 from weaverlab.types import ReplicaInfo
 
+# Takes where the healthy replicas of each listener are, by its name, and where those are that do not answer.
+Follow: TypeAlias = Callable[[Mapping[str, tuple[str, ...]], Collection[str]], None]
 Progress: TypeAlias = Callable[[int, int], None]  # takes how many weavelets are ready, and of how many
 
 
 def nobody_watches(ready: int, total: int) -> None:
     """Take progress and do nothing with it."""
+
+
+def nobody_follows(healthy: Mapping[str, tuple[str, ...]], silent: Collection[str]) -> None:
+    """Take where listeners are bound and do nothing with it."""
+
+
+def addresses_by_listener(replicas: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Return the addresses of every listener from those that each replica has, in the order of replicas."""
+    found: dict[str, tuple[str, ...]] = {}
+    for listeners in replicas:
+        for name, address in listeners.items():
+            found[name] = (*found.get(name, ()), address)
+    return found
 
 
 class Backend(Protocol):
@@ -34,6 +49,10 @@ class Backend(Protocol):
 
     def start(self, progress: Progress) -> None:
         """Start everything and return when every component is ready; raise, leaving nothing behind, otherwise."""
+
+    @property
+    def main_runs(self) -> bool:
+        """Return whether the body of Main has been begun and has not ended."""
 
     def start_main(self) -> None:
         """Begin to run the body of Main in the background, unless it has been begun."""
@@ -59,8 +78,11 @@ class Backend(Protocol):
     def replicas(self) -> tuple[ReplicaInfo, ...]:
         """Return one entry for each weavelet."""
 
-    def listeners(self) -> dict[str, str]:
-        """Return the address of every bound listener."""
+    def listeners(self) -> dict[str, tuple[str, ...]]:
+        """Return where every listener is bound, by its name: one address for each healthy replica."""
+
+    def follow_listeners(self, follow: Follow) -> None:
+        """Tell `follow`, and nobody else, where listeners are bound: now, and whenever that may have changed."""
 
     def counts(self) -> tuple[MethodCounts, ...]:
         """Return the method counts of all weavelets that answer."""

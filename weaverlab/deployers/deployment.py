@@ -15,8 +15,9 @@ from weaverlab.component import ComponentSpec, registry
 from weaverlab.config import AntipodeConfig, Lag
 from weaverlab.deployers.admin import publish
 from weaverlab.deployers.asking import ask
-from weaverlab.deployers.backend import Progress, nobody_watches
+from weaverlab.deployers.backend import Progress, nobody_follows, nobody_watches
 from weaverlab.deployers.configfile import ConfigGiven, load_config
+from weaverlab.deployers.fronts import Fronts
 from weaverlab.deployers.output import LogPage, Output
 from weaverlab.deployers.version import Asked, Colocation, ReplicasWanted, Version, start_version
 from weaverlab.errors import DeclarationError, StoppedError, WeaverError, nearest
@@ -44,16 +45,18 @@ class Deployment:
     component in this process directly, under "single"); `status()` and the pictures show the last state.
     """
 
-    def __init__(self, deployment_id: str, version: Version, output: Output) -> None:
+    def __init__(self, deployment_id: str, version: Version, output: Output, fronts: Fronts) -> None:
         self.id = deployment_id
         self._version = version
         self._output = output
+        self._fronts = fronts
         self._changing = threading.RLock()  # held by whoever stops or redeploys; others who want to wait for it
         self._newest_events: tuple[Event, ...] = ()
         self._handles: dict[str, Any] = {}  # one for each component, so that replicas are taken in turn
         self._last: tuple[Snapshot, tuple[Event, ...]] | None = None
         self.when_asked_to_stop: Callable[[float], None] = self.stop  # by another process; it gives the drain time
         self._published = contextlib.ExitStack()
+        version.backend.follow_listeners(fronts.follow)
         atexit.register(self.stop)  # who forgets stop() gets it; multiprocess would wait for the weavelets for ever
 
     @overload
@@ -77,8 +80,8 @@ class Deployment:
         return [replica for replica in replicas if name in replica.components]
 
     def listener(self, name: str) -> str:
-        """Return the address ("host:port") at which the listener `name` can be reached."""
-        addresses = self._version.backend.listeners()
+        """Return the address ("host:port") at which clients reach the listener `name`, whichever replica takes them."""
+        addresses = self._version.addresses
         if name not in addresses:
             raise WeaverError(
                 f"no listener {name!r} in this deployment.{nearest(name, addresses)} "
@@ -117,10 +120,15 @@ class Deployment:
     def run_main(self) -> None:
         """Run the body of Main to its end; if it has been begun already, wait until it has ended.
 
+        When the application is redeployed meanwhile, it is the body of the new version that is waited for.
+
         Raises what it raised, or `DeployError` when the deployment failed meanwhile.
         """
-        self._require_main()
-        self._version.backend.run_main()
+        waited_for = None
+        while waited_for is not self._version:
+            waited_for = self._version
+            self._require_main()
+            waited_for.backend.run_main()
 
     def start_main(self) -> None:
         """Begin to run the body of Main in the background, unless it has been begun.
@@ -184,6 +192,7 @@ class Deployment:
                 try:
                     self._version.backend.stop(drain_s)
                 finally:
+                    self._fronts.keep({}, 0.0)
                     self._output.end()
                     self._published.close()
                     atexit.unregister(self.stop)
@@ -207,7 +216,8 @@ class Deployment:
         """Replace the application by a new version of it, while callers go on calling.
 
         The new version is started beside the old one. When all of it is ready, the handles of this deployment lead to
-        it; then the old one ends the calls it has, within `drain_s`, and is stopped. No component of one version ever
+        it, and so do new connections to its listeners; the body of Main begins there if it runs here. Then the old one
+        ends the calls and connections it has, within `drain_s`, and is stopped. No component of one version ever
         calls one of the other. Embedded stores begin empty. What is not given stays as it was deployed before, with the
         components in their newest definition.
 
@@ -229,15 +239,18 @@ class Deployment:
                 was.colocate if colocate is None else colocate,
                 was.fakes,
             )
-            new = start_version(asked, self.id, self._output, progress or nobody_watches)
-            try:
+            with contextlib.ExitStack() as stack:  # Ctrl-C, too, leaves one of the two
+                stack.callback(lambda: self._fronts.keep(self._version.plan.fronts, drain_s))
+                new = start_version(asked, self.id, self._output, progress or nobody_watches, self._fronts)
+                stack.callback(lambda: (old if self._version is new else new).backend.stop(drain_s))
+                if old.backend.main_runs:
+                    new.backend.start_main()
                 self._switch_to(new)
                 SystemClock.sleep(STRAGGLERS_S)
-            finally:  # Ctrl-C, too, leaves one of them
-                (old if self._version is new else new).backend.stop(drain_s)
+                self._fronts.wait_moved(drain_s)
 
     def _switch_to(self, new: Version) -> None:
-        """Lead all handles to `new`; those to what it does not have any more go down with the old version."""
+        """Lead all handles and listeners to `new`; handles to what it does not have go down with the old version."""
         interfaces = {name: spec.interface for name, spec in self._version.plan.authored.components.items()}
         handles = {}
         for name, handle in self._handles.items():
@@ -245,6 +258,8 @@ class Deployment:
                 callee = new.plan.authored.resolve(interfaces[name]).name
                 handle._lead_to(new.backend.door.handle(CLIENT, callee))
                 handles[callee] = handle
+        self._version.backend.follow_listeners(nobody_follows)
+        new.backend.follow_listeners(self._fronts.follow)
         self._handles = handles
         self._version = new
 
@@ -299,7 +314,7 @@ class Deployment:
         return self._newest_events
 
     def _snapshot(self) -> Snapshot:
-        addresses = self._version.backend.listeners()
+        addresses = self._version.addresses
         specs = list(self._version.plan.authored.components.values())
         return Snapshot(
             deployment_id=self.id,

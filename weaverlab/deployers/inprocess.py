@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 
-from weaverlab.deployers.backend import Progress
+from weaverlab.deployers.backend import Follow, Progress, addresses_by_listener
 from weaverlab.deployers.mainbody import MainBody
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.placing import place, socket_directory
@@ -66,6 +67,10 @@ class InProcess:
             raise
         self.state = "running"
 
+    @property
+    def main_runs(self) -> bool:
+        return self._body.runs
+
     def start_main(self) -> None:
         self._body.start()
 
@@ -113,8 +118,11 @@ class InProcess:
             for placed in self._placements
         )
 
-    def listeners(self) -> dict[str, str]:
-        return {name: addr for weavelet in self._weavelets for name, addr in weavelet.listener_addresses().items()}
+    def listeners(self) -> dict[str, tuple[str, ...]]:
+        return addresses_by_listener(weavelet.listener_addresses() for weavelet in self._weavelets)
+
+    def follow_listeners(self, follow: Follow) -> None:
+        follow(self.listeners(), ())
 
     def counts(self) -> tuple[MethodCounts, ...]:
         return merge(one for weavelet in {*self._weavelets, self.door} for one in weavelet.counts())
@@ -153,9 +161,9 @@ class Rpc(InProcess):
 
     name = "rpc"
 
-    def __init__(self, plan: Plan, deployment_id: str, output: Output) -> None:
+    def __init__(self, plan: Plan, deployment_id: str, output: Output, proxies: Mapping[str, str]) -> None:
         self._sockets = socket_directory()
-        placed = place(plan, deployment_id, "", str(self._sockets.path), plan.config.multi.listeners)
+        placed = place(plan, deployment_id, "", str(self._sockets.path), proxies)
         door = Weavelet(plan.app, placed.pop(""), output.log, fakes=plan.fakes, calls_twice=True)
         weavelets = [Weavelet(plan.app, placement, output.log, calls_twice=True) for placement in placed.values()]
         super().__init__(list(placed.values()), weavelets, door)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TypeAlias
 from weakref import WeakSet
@@ -12,6 +13,7 @@ from weaverlab.deployers.backend import Progress, nobody_watches
 from weaverlab.deployers.configfile import ConfigGiven, load_config
 from weaverlab.deployers.deployment import Deployment
 from weaverlab.deployers.engine import Engine
+from weaverlab.deployers.fronts import Fronts
 from weaverlab.deployers.output import Output, Show
 from weaverlab.deployers.version import Asked, Colocation, Deployer, Fakes, ReplicasWanted, start_version
 from weaverlab.errors import ConfigError, nearest
@@ -63,16 +65,17 @@ def deploy(
     asked = Asked(components, deployer, load_config(config), replicas, colocate, fakes)
     deployment_id = unique_id(DEPLOYMENT_ID_DIGITS)
     output = Output(show)
-    version = start_version(asked, deployment_id, output, progress or nobody_watches)
-    try:
-        deployment = Deployment(deployment_id, version, output)
+    fronts = Fronts()
+    with contextlib.ExitStack() as undo:  # Ctrl-C, too, just when it was ready
+        undo.callback(fronts.keep, {}, 0.0)
+        version = start_version(asked, deployment_id, output, progress or nobody_watches, fronts)
+        undo.callback(version.backend.stop, 0.0)
+        deployment = Deployment(deployment_id, version, output, fronts)
         if deployer != "rpc":  # which is for tests
             deployment.publish()
         _deployments.add(deployment)
-        return deployment
-    except BaseException:  # Ctrl-C, too, just when it was ready
-        version.backend.stop(0.0)
-        raise
+        undo.pop_all()
+    return deployment
 
 
 def run(main: type, *, deployer: Deployer = "single", config: ConfigGiven = None) -> Deployment:

@@ -21,6 +21,10 @@ class MainBody:
         self._ended = threading.Event()
         self._error: BaseException | None = None
 
+    @property
+    def runs(self) -> bool:
+        return self._is_begun and not self._ended.is_set()
+
     def start(self) -> None:
         """Begin it on a thread of its own, unless it has been begun."""
         if self._may_begin():

@@ -6,7 +6,7 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -14,7 +14,7 @@ from typing import TypeVar
 from weaverlab.bundle import Bundle
 from weaverlab.clock import SystemClock, system_rng
 from weaverlab.deployers.asking import in_time
-from weaverlab.deployers.backend import Progress, nobody_watches
+from weaverlab.deployers.backend import Follow, Progress, addresses_by_listener, nobody_follows, nobody_watches
 from weaverlab.deployers.engine import Engine
 from weaverlab.deployers.health import START_S, Contact
 from weaverlab.deployers.output import Output
@@ -45,7 +45,15 @@ Item = TypeVar("Item")
 class Multi:
     """Processes of an engine, supervised."""
 
-    def __init__(self, plan: Plan, deployment_id: str, bundle: Bundle, output: Output, engine: Engine) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        deployment_id: str,
+        bundle: Bundle,
+        output: Output,
+        engine: Engine,
+        proxies: Mapping[str, str],
+    ) -> None:
         self.name = engine.name
         self._plan = plan
         self._code = bundle.to_bytes()
@@ -55,12 +63,13 @@ class Multi:
         self._environ = dict(os.environ)
         self._import_path = tuple(sys.path)
         self._sockets = socket_directory()
-        placed = place(plan, deployment_id, bundle.version, str(self._sockets.path), plan.config.multi.listeners)
+        placed = place(plan, deployment_id, bundle.version, str(self._sockets.path), proxies)
         door = placed.pop("")
         self.door = Weavelet(plan.app, door, output.log, fakes=plan.fakes)
         self._stage: State = "starting"
         self._scaling = threading.Lock()  # held by whoever changes the number of replicas, or stops the deployment
-        self._routing = threading.Lock()  # guards _table
+        self._routing = threading.Lock()  # guards _table and _follow
+        self._follow: Follow = nobody_follows
         self._table = door.routing
         self._placed = dict(placed)  # by replica, also of those that are gone: they may come back to their address
         self._contacts: dict[str, Contact] = {}
@@ -95,6 +104,10 @@ class Multi:
             self._abandon()
             raise
         self._stage = "running"
+
+    @property
+    def main_runs(self) -> bool:
+        return self._supervisor.main_runs
 
     def start_main(self) -> None:
         if self._supervisor.begin_main():
@@ -142,8 +155,14 @@ class Multi:
     def replicas(self) -> tuple[ReplicaInfo, ...]:
         return tuple(replica.info() for replica in self._supervisor.replicas.values())
 
-    def listeners(self) -> dict[str, str]:
-        return {name: addr for r in self._supervisor.replicas.values() for name, addr in r.listeners.items()}
+    def listeners(self) -> dict[str, tuple[str, ...]]:
+        members = [replica for replica in self._supervisor.replicas.values() if replica.is_member]
+        return addresses_by_listener(replica.listeners for replica in members if replica.state == "ready")
+
+    def follow_listeners(self, follow: Follow) -> None:
+        with self._routing:
+            self._follow = follow
+            self._tell_listeners()
 
     def counts(self) -> tuple[MethodCounts, ...]:
         return merge([*self.door.counts(), *self._ask_all(lambda control: control.counts())])
@@ -173,8 +192,14 @@ class Multi:
                 return
             self._table = table
             self.door.update_routing(table)
+            self._tell_listeners()
         for contact in list(self._contacts.values()):
             contact.tell()
+
+    def _tell_listeners(self) -> None:
+        members = [replica for replica in self._supervisor.replicas.values() if replica.is_member]
+        silent = [address for r in members if r.state != "ready" for address in r.listeners.values()]
+        self._follow(self.listeners(), silent)
 
     def _members(self) -> dict[str, tuple[Member, ...]]:
         with_load = self._plan.config.multi.balance == "least_loaded"

@@ -37,12 +37,12 @@ def socket_address(directory: str, number: int) -> str:
 
 
 def place(
-    plan: Plan, deployment_id: str, version: str, directory: str, listeners: Mapping[str, str]
+    plan: Plan, deployment_id: str, version: str, directory: str, proxies: Mapping[str, str]
 ) -> dict[str, Placement]:
     """Return the placement of every weavelet by replica id, plus that of the door, under the id `""`.
 
     Every weavelet has its socket in `directory`; its address stays the same when it is restarted. The door has one too
-    where there are fakes, which it hosts.
+    where there are fakes, which it hosts. Listeners are bound to free ports; clients reach them through `proxies`.
     """
     ids = [replica for group in plan.groups for replica in group.replica_ids()]
     address = {replica: socket_address(directory, n) for n, replica in enumerate(ids)}
@@ -66,10 +66,11 @@ def place(
             address.get(replica, ""),
             routing,
             plan.regions,
-            dict(listeners),
+            {},
             plan.config,
             secret,
             runs_main,
+            dict(proxies),
         )
 
     placed = {"": placement(DOOR, (), False)}

@@ -13,6 +13,7 @@ from weaverlab.component import Application, ComponentSpec, build_application
 from weaverlab.component.fakes import fake_for, faults_of_fakes, faults_of_key
 from weaverlab.config import Config, faults_of_names
 from weaverlab.errors import ConfigError, DeclarationError
+from weaverlab.runtime.listeners import ANY_FREE_PORT
 from weaverlab.stores import EmbeddedStores
 
 
@@ -45,6 +46,12 @@ class Plan:
         return {component: region for region, members in self.config.regions.items() for component in members}
 
     @property
+    def fronts(self) -> dict[str, str]:
+        """The address that each listener is to have for its clients, where a proxy stands before the replicas."""
+        names = [name for spec in self.app.components.values() if not spec.is_fake for name in spec.listeners.values()]
+        return {name: self.config.multi.listeners.get(name, ANY_FREE_PORT) for name in names}
+
+    @property
     def main(self) -> str | None:
         """The name of the Main component, if there is one."""
         return next((name for name, spec in self.app.components.items() if spec.is_main), None)
@@ -74,7 +81,6 @@ def make_plan(
     known = [[name for name in group if name in authored.components] for group in config.multi.colocate]
     together = _together(authored, [*known, *colocate], faults)
     groups = _groups(app, counts, together, faults)
-    faults += _faults_of_listeners(app, config, groups)
     if faults:
         raise ConfigError(faults)
     return Plan(authored, app, config, groups, _fakes_by_name(authored, fakes))
@@ -130,18 +136,6 @@ def _faults_of_regions(spec: ComponentSpec, config: Config) -> list[str]:
         for region in placed
         for agent in spec.agents.values()
         if agent in config.antipode and region not in config.antipode[agent].regions
-    ]
-
-
-def _faults_of_listeners(app: Application, config: Config, groups: Iterable[Group]) -> list[str]:
-    """Return the listeners with a fixed port of which there would be several."""
-    return [
-        f"{config.source}: listener {name!r} has the address {address}, but {component} has {group.replicas} replicas. "
-        "One port is for one listener: give it port 0, for any free one, or the component one replica."
-        for group in groups
-        for component in group.components
-        for name in app.components[component].listeners.values()
-        if group.replicas > 1 and not (address := config.multi.listeners.get(name, ":0")).endswith(":0")
     ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from dataclasses import replace
 
 from weaverlab.deployers import deaths
 from weaverlab.deployers.engine import WeaveletProcess
@@ -15,7 +14,7 @@ from weaverlab.runtime.placement import Placement
 from weaverlab.types import ReplicaInfo, ReplicaState
 
 READ_BYTES = 65_536
-LAST_LINES = 20  # that a process printed or logged, shown when it dies
+LAST_LINES = 40  # that a process printed or logged, shown when it dies
 PRINTED_LINE_BYTES_MAX = 65_536  # a longer line is cut into several, so output without line ends cannot fill memory
 EVENT_LINE_BYTES_MAX = 1 << 30  # an exception of main may hold an array; a part of an event would be worth nothing
 
@@ -106,10 +105,6 @@ class Replica:
         self.load = self.silent_ticks = 0
         self.unsent = memoryview(b"")
         self.last_death = f"{how}\n{deaths.details(self.traceback, self.last_lines)}"
-
-    def keep_addresses(self) -> None:
-        """Let the next process listen where the last one did, so that its clients find it again."""
-        self.placement = replace(self.placement, listeners={**self.placement.listeners, **self.listeners})
 
     def remove_socket(self) -> None:
         """Remove the socket file that a killed process left behind."""

@@ -201,6 +201,10 @@ class Supervisor:
             was_begun, self._main_begun = self._main_begun, True
             return not was_begun
 
+    @property
+    def main_runs(self) -> bool:
+        return self._main_begun and not self._main_ended
+
     def wait_main(self) -> None:
         """Wait until the body of Main has ended; raise what it raised, or why the deployment failed."""
         with self._changed:
@@ -356,7 +360,6 @@ class Supervisor:
         if replica.restart_at_s is not None and replica.restart_at_s <= self._clock.now_s():
             replica.restart_at_s = None
             replica.restarts += 1
-            replica.keep_addresses()
             self._launch(replica)
 
     def _launch(self, replica: Replica) -> None:
@@ -373,7 +376,7 @@ class Supervisor:
             replica.began(process)
             if self._is_stopping or replica.is_leaving:  # whoever asked for it could not know of this process
                 process.send_signal(signal.SIGKILL)
-            has_body = replica.placement.runs_main and self._main_begun and not self._main_ended
+            has_body = replica.placement.runs_main and self.main_runs
         placement = replace(replica.placement, runs_main=has_body)
         replica.unsent = memoryview(bootstrap_bytes(self._bootstrap(placement)))
         os.set_blocking(process.lifeline_fd, False)  # whoever does not read must not hold up the others

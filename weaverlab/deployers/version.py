@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from weaverlab.config import Config
 from weaverlab.deployers.backend import Backend, Progress
 from weaverlab.deployers.engine import Engine
+from weaverlab.deployers.fronts import Fronts
 from weaverlab.deployers.inprocess import Rpc, Single
 from weaverlab.deployers.multi import Multi
 from weaverlab.deployers.output import Output
@@ -46,32 +47,39 @@ class Version:
     asked: Asked
     plan: Plan
     backend: Backend
+    addresses: Mapping[str, str]  # where clients connect, by the name of a listener
 
 
-def start_version(asked: Asked, deployment_id: str, output: Output, progress: Progress) -> Version:
+def start_version(asked: Asked, deployment_id: str, output: Output, progress: Progress, fronts: Fronts) -> Version:
     """Check what was asked for, start all of it, and return when every component is ready.
+
+    The addresses of its listeners are opened in `fronts`; clients that connect wait until they lead to this version.
 
     Raises:
         DeclarationError, ConfigError, BundleError: all faults at once, before any process is started.
         DeployError: something failed while starting, with the traceback; no process is left.
     """
     plan = make_plan(asked.components, asked.config, asked.replicas, asked.colocate, asked.fakes)
-    code, backend = _backend(asked.deployer, plan, deployment_id, output)
+    proxies = {} if asked.deployer == "single" else fronts.open(plan.fronts)
+    code, backend = _backend(asked.deployer, plan, deployment_id, output, proxies)
     try:
         backend.start(progress)
     except BaseException:  # Ctrl-C, too, just when it was ready
         backend.stop(0.0)
         raise
-    return Version(code, asked, plan, backend)
+    addresses = proxies or {name: addresses[0] for name, addresses in backend.listeners().items()}
+    return Version(code, asked, plan, backend, addresses)
 
 
-def _backend(deployer: Deployer, plan: Plan, deployment_id: str, output: Output) -> tuple[str, Backend]:
+def _backend(
+    deployer: Deployer, plan: Plan, deployment_id: str, output: Output, proxies: Mapping[str, str]
+) -> tuple[str, Backend]:
     if deployer == "single":
         return "", Single(plan, deployment_id, output)
     if deployer == "rpc":
-        return "", Rpc(plan, deployment_id, output)
+        return "", Rpc(plan, deployment_id, output, proxies)
     from weaverlab import bundle
 
     code = bundle.build([spec.implementation for spec in plan.app.components.values()])
     engine = LocalProcesses(plan.config.multi.start_method) if deployer == "multi" else deployer
-    return code.version, Multi(plan, deployment_id, code, output, engine)
+    return code.version, Multi(plan, deployment_id, code, output, engine, proxies)

@@ -39,6 +39,7 @@ class Placement:
     config: Config
     secret: bytes = field(repr=False)
     runs_main: bool = False
+    proxies: dict[str, str] = field(default_factory=dict)  # where clients connect, by listener
 
 
 @dataclass(frozen=True)

@@ -239,7 +239,7 @@ class Weavelet:
 
     def _listen(self, name: str) -> Listener:
         address = self._placement.listeners.get(name, listeners.ANY_FREE_PORT)
-        self._listeners[name] = listeners.bind(name, address)
+        self._listeners[name] = listeners.bind(name, address, self._placement.proxies.get(name, ""))
         return self._listeners[name]
 
     def _config(self, spec: ComponentSpec) -> object:

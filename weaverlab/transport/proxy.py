@@ -64,6 +64,7 @@ class Proxy:
         self._waiting: set[asyncio.Task[None]] = set()  # clients that no target has taken yet
         self._idle = asyncio.Event()  # set while there are neither of these two
         self._idle.set()
+        self._has_ended = asyncio.Event()  # set when a connection ends
         self._is_accepting = True
         self._is_in_want = False  # a client has been turned away since one was last taken
         self._soon(self._watch)
@@ -77,6 +78,10 @@ class Proxy:
         Connections to others go on until they end or are dropped.
         """
         self._soon(self._set_targets, tuple(addresses))
+
+    def wait_moved(self, timeout_s: float) -> None:
+        """Wait at most `timeout_s` until no connection leads to an address that is no target any more."""
+        self._thread.run(self._wait_moved(timeout_s))
 
     def drop(self, address: str) -> None:
         """End every connection to `address`: properly if all it said, its end too, has been passed on, else by RST.
@@ -102,6 +107,15 @@ class Proxy:
         self._targets = {address: self._targets.get(address) or _Target(address) for address in addresses}
         self._changed.set()
         self._changed = asyncio.Event()
+
+    async def _wait_moved(self, timeout_s: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._until_moved(), timeout_s)
+
+    async def _until_moved(self) -> None:
+        while any(target.address not in self._targets for target in self._relays.values()):
+            self._has_ended.clear()
+            await self._has_ended.wait()
 
     def _drop(self, address: str) -> None:
         for relay in [relay for relay, target in self._relays.items() if target.address == address]:
@@ -168,6 +182,7 @@ class Proxy:
 
     def _on_closed(self, relay: Relay) -> None:
         self._relays.pop(relay).connections -= 1
+        self._has_ended.set()
         self._set_if_idle()
 
     # Choosing and connecting
