@@ -24,7 +24,7 @@ from weaverlab.config import parse
 from weaverlab.deployers import asking, multi
 from weaverlab.deployers.processes import LocalProcesses
 from weaverlab.deployers.version import DeployerName
-from weaverlab.errors import CallLost, ConfigError, DeployError, RemoteApplicationError, StoppedError
+from weaverlab.errors import CallLost, DeployError, RemoteApplicationError, StoppedError
 from weaverlab.runtime.logs import LogEntry
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
