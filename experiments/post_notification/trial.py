@@ -104,6 +104,7 @@ def measure(
 ) -> Measured:
     """Carry out `trial` on a deployment of its own, which has been stopped when this returns."""
     with weaver.deploy(app, config=configured(config, trial, seed), show=_show_warnings) as deployment:
+        deployment.start_main()
         url = f"http://{deployment.listener('web')}"
         workload = Workload(f"{url}/posts", rate, trial.duration_s, BODY, warmup_s, seed=seed)
         answers = generate(workload, on_answer)
