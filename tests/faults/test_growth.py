@@ -10,8 +10,8 @@ from benchmarks import fault_trials as trials
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
-# What may come without being left: caches of the standard library that fill, the connection of a question to a weavelet.
-# One for each round would be more.
+# What may come without being left: caches of the standard library that fill, and the connection of a question to a
+# weavelet. One for each round would be more.
 OBJECTS_MAX = 40
 CONNECTIONS_MAX = 3
 
