@@ -153,6 +153,12 @@ class Fragile(Component):
         os.kill(os.getpid(), number)
 
     @weaver.not_retriable
+    def say_and_exit(self) -> None:
+        self.logger.info("logged")
+        print("printed", flush=True)
+        os._exit(3)
+
+    @weaver.not_retriable
     def die_once(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -24,7 +24,7 @@ import weaverlab.runtime
 from weaverlab.runtime.inherit import InheritedFds, become_weavelet
 
 StartMethod = Literal["forkserver", "spawn"]
-PRELOADED = ["weaverlab.runtime.inherit", "dill", "uvloop"]  # what is not installed is passed over
+PRELOADED = ["weaverlab.runtime.forkserver", "uvloop"]  # what is not installed is passed over
 # Where this WeaverLab is, so that another process finds the same one.
 HOME = str(Path(weaverlab.runtime.__file__).parent.parent.parent)
 UNPASSED = ("init_main", "sys_path")  # of what `multiprocess` prepares: code and its path come with the bootstrap
@@ -55,6 +55,8 @@ class LocalProcess:
         for fd in (self.lifeline_fd, self.events_fd, self.output_fd):
             os.close(fd)
         self._process.close()
+        with contextlib.suppress(OSError):  # there is mostly nobody left in its group
+            os.killpg(self.pid, signal.SIGKILL)  # what a component started ends with it, but for what left the group
 
 
 class LocalProcesses:

@@ -4,6 +4,7 @@
     standard output   events for the deployer, one JSON object a line (see `events.py`)
     standard error    whatever the application prints, to either stream
     exit code         0 after an orderly stop, 1 when it failed
+    process group     one of its own, with the processes that the application starts; it ends with the deployer
 
 This is all an engine must provide to place a weavelet, so `python -m weaverlab.runtime` runs anywhere.
 """
@@ -134,4 +135,4 @@ def _watch_lifeline(lifeline: int, bootstrap: Bootstrap) -> None:
             os.unlink(address.removeprefix("unix:"))
     with contextlib.suppress(OSError):
         os.rmdir(os.path.dirname(placement.address.removeprefix("unix:")))
-    os._exit(1)
+    os.killpg(0, signal.SIGKILL)  # ourselves, and with us what the application has started
