@@ -21,8 +21,10 @@ from weaverlab import (
     Main,
     Ref,
     WithConfig,
+    WithRouter,
     instance_of,
     not_retriable,
+    secret,
 )
 
 T = TypeVar("T")
@@ -50,10 +52,23 @@ class Storage(Interface):
 
 @dataclass
 class Settings:
-    size: int = 3
+    size: int = field(default=3, metadata={"toml": "max-size"})
+    password: str = secret("STORAGE_PASSWORD", default="")
+
+    def validate(self) -> None:
+        if self.size < 1:
+            raise ValueError("max-size must be 1 or more")
 
 
-class Memory(Implements[Storage], WithConfig[Settings], Storage):
+class ByPostId:
+    def store(self, post: Post, urgent: bool = False) -> str:
+        return post.id
+
+    def fetch(self, post_id: str) -> str:
+        return post_id
+
+
+class Memory(Implements[Storage], WithConfig[Settings], WithRouter[ByPostId], Storage):
     def init(self) -> None:
         self.posts: dict[str, Post] = {}
 
@@ -68,6 +83,7 @@ class Memory(Implements[Storage], WithConfig[Settings], Storage):
     def page(self, size: int) -> Page[Post]:
         assert_type(self.config, Settings)
         assert_type(self.config.size, int)
+        assert_type(self.config.password, str)
         return Page(list(self.posts.values())[: min(size, self.config.size)])
 
     async def count(self) -> int:
