@@ -66,6 +66,5 @@ def test_an_init_that_hangs_after_a_restart_leaves_calls_to_the_others_and_to_th
         assert {moody.pid() for _ in range(10)} == {other.pid}
         os.kill(other.pid, signal.SIGKILL)
         wait_for(lambda: app.replicas(Moody)[1].pid != other.pid)
-        with pytest.raises((DeadlineExceeded, Unreachable)) as late, weaver.timeout(0.5):
+        with pytest.raises((DeadlineExceeded, Unreachable)), weaver.timeout(0.5):
             moody.pid()
-        assert not late.value.maybe_executed
