@@ -17,7 +17,7 @@ from tests.apps.lessons import Choosy, Clerk, Desk, HangsInSecond, Loop, Office,
 from tests.apps.shop import Shop, config
 from weaverlab import Deployment
 from weaverlab.config import parse
-from weaverlab.errors import DeployError, StoppedError, WeaverError
+from weaverlab.errors import DeployError, RemoteCallError, StoppedError, WeaverError
 from weaverlab.runtime.logs import LogEntry
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
@@ -255,6 +255,28 @@ def test_paused_replicas_do_not_keep_scale_and_stop_from_ending_in_order() -> No
     assert not [entry for entry in app.logs() if "killed" in str(entry["message"])]
 
 
+# Balance
+
+
+def test_the_least_loaded_replica_gets_calls_of_all_callers(gate: str, said: Said) -> None:
+    settings = parse('[multi]\nbalance = "least_loaded"\n')
+    with (
+        weaver.deploy(Office, Clerk, replicas={Clerk: 2}, config=settings, show=said.show) as app,
+        ThreadPoolExecutor(1) as threads,
+        weaver.timeout(TIMEOUT_S),
+    ):
+        call = threads.submit(app.get(Desk).wait, gate)
+        assert said.wait("waits")
+
+        idle = {"Clerk/0", "Clerk/1"}
+        while len(idle) > 1:  # until the other caller knows of the load that is not its own
+            idle = answers(app.get(Office).who, 10)
+
+        with open(gate, "w"):
+            pass
+        assert idle == {"Clerk/0", "Clerk/1"} - {call.result(TIMEOUT_S)}
+
+
 # Main
 
 
@@ -268,6 +290,16 @@ def test_deploy_runs_no_body_and_run_main_runs_it_once(deployer: str, capfd: pyt
         app.run_main()
 
     assert "".join(capfd.readouterr()).count("main has run") == 1
+
+
+def test_a_main_that_could_not_be_begun_can_be_begun_later(said: Said) -> None:
+    with weaver.deploy(Once, show=said.show) as app:
+        app.pause("Once/0")
+        with pytest.raises(RemoteCallError):
+            app.start_main()
+        app.resume("Once/0")
+
+        app.run_main()
 
 
 def test_a_main_that_runs_is_begun_again_when_its_weavelet_dies(said: Said) -> None:

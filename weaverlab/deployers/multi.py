@@ -110,8 +110,13 @@ class Multi:
         return self._supervisor.main_runs
 
     def start_main(self) -> None:
+        host = next(id for id, placed in self._placed.items() if placed.runs_main)
         if self._supervisor.begin_main():
-            in_time(self._control(next(id for id, placed in self._placed.items() if placed.runs_main)).start_main)
+            try:
+                in_time(self._control(host).start_main)
+            except RemoteCallError:  # it is paused, or hangs; to ask it twice does no harm
+                self._supervisor.take_back_main()
+                raise
 
     def run_main(self) -> None:
         self.start_main()

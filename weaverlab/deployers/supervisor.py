@@ -205,6 +205,11 @@ class Supervisor:
     def main_runs(self) -> bool:
         return self._main_begun and not self._main_ended
 
+    def take_back_main(self) -> None:
+        """Take note that the body of Main could not be begun."""
+        with self._changed:
+            self._main_begun = False
+
     def wait_main(self) -> None:
         """Wait until the body of Main has ended; raise what it raised, or why the deployment failed."""
         with self._changed:
