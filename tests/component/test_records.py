@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, NewType, Optional, TypeVar
 
 import pytest
-from typing_extensions import Self
+from typing_extensions import Self, TypeAliasType
 
 import weaverlab as weaver
 from weaverlab.component import AutoMarshal, Component, Implements, Interface, Ref, build_application
@@ -270,13 +270,13 @@ def test_the_brackets_of_a_base_are_searched_too():
 def test_records_may_mention_each_other_and_themselves():
     class Node(AutoMarshal):
         next: Self | None = None
-        tree: "Tree | None" = None
+        forest: "Forest | None" = None
 
-    class Tree(AutoMarshal):
+    class Forest(AutoMarshal):
         nodes: list[Node] = field(default_factory=list)
-        parent: "Tree | None" = None
+        parent: "Forest | None" = None
 
-    assert Tree([Node(next=Node())]) == Tree([Node(next=Node())])
+    assert Forest([Node(next=Node())]) == Forest([Node(next=Node())])
 
 
 class Early(AutoMarshal):
@@ -363,3 +363,15 @@ def test_a_class_variable_may_be_shared():
         known: ClassVar[list[str]] = []
 
     assert Order.known == []
+
+
+Tree = TypeAliasType("Tree", "list[Tree]")
+Wire = TypeAliasType("Wire", dict[str, socket.socket])
+
+
+def test_a_type_statement_hides_nothing_and_may_mention_itself():
+    class Fine(AutoMarshal):
+        tree: Tree
+
+    assert Fine
+    assert rejected(Wire).startswith("Bad.it: socket.socket is a socket")

@@ -59,6 +59,22 @@ def test_a_wrong_secret_is_a_fault_that_does_not_show_it() -> None:
     )
 
 
+class Token:
+    def __init__(self, text: str) -> None:
+        raise LookupError(f"{text} is no token")
+
+
+@dataclass
+class WithToken:
+    token: Token = secret("TOKEN")
+
+
+def test_a_class_that_refuses_a_secret_does_not_show_it_either() -> None:
+    assert faults(cls=WithToken, TOKEN="hunter2") == (
+        "token: expected Token, but the environment variable TOKEN holds something else (a secret is not shown).",
+    )
+
+
 def test_a_secret_is_in_no_repr() -> None:
     text = '[Database]\npassword = "hunter2"'
     config = replace(parse(text), environ={"DB_PORT": "31337"})

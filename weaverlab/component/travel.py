@@ -145,27 +145,29 @@ def _faults(annotation: object, owner: type, path: str, inside: frozenset[object
         if argument is not ...:
             yield from _faults(argument, owner, path, inside)
     for hidden in _hidden_types(meaning):
-        if hidden not in inside:
-            yield from _faults(hidden, owner, path, inside | {hidden})
+        if id(hidden) not in inside:  # a `type` statement may mention itself
+            yield from _faults(hidden, owner, path, inside | {id(hidden)})
 
 
 def _hidden_types(meaning: Any) -> tuple[Any, ...]:
-    """Return what a NewType, a TypeVar or a `type` statement stands for."""
-    if isinstance(meaning, typing.TypeVar):
-        return meaning.__constraints__ or ((meaning.__bound__,) if meaning.__bound__ is not None else ())
-    if isinstance(meaning, typing.NewType):
-        return (meaning.__supertype__,)
+    """Return what a NewType, a TypeVar or a `type` statement stands for, as far as it is defined."""
     alias = get_origin(meaning) or meaning
-    return (alias.__value__,) if type(alias).__name__ == "TypeAliasType" else ()
+    try:
+        if isinstance(meaning, typing.TypeVar):
+            return meaning.__constraints__ or ((meaning.__bound__,) if meaning.__bound__ is not None else ())
+        if isinstance(meaning, typing.NewType):
+            return (meaning.__supertype__,)
+        return (alias.__value__,) if type(alias).__name__ == "TypeAliasType" else ()
+    except NameError:  # from Python 3.12 on these are evaluated when they are asked for
+        return ()
 
 
 def _faults_of_default(cls: type, name: str, path: str) -> Iterator[str]:
     """Yield a fault where the type says nothing, such as Any, but the default does."""
-    fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
-    declared = [field for field in fields if field.name == name]
-    for made_by in (made_by for field in declared for made_by in (type(field.default), field.default_factory)):
-        if what := _obstacle(made_by):
-            yield _cannot_be_sent(path, f"its default, made by {_shown(made_by)},", what)
+    for field in dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ():
+        for made_by in (type(field.default), field.default_factory) if field.name == name else ():
+            if what := _obstacle(made_by):
+                yield _cannot_be_sent(path, f"its default, made by {_shown(made_by)},", what)
 
 
 def _cannot_be_sent(path: str, shown: str, what: str) -> str:

@@ -108,7 +108,7 @@ def _secret(expected: Any, value: object, note: Note, path: str, variable: str =
         return WRONG
     try:
         return msgspec.convert(value, expected, strict=not variable, dec_hook=_from_value)
-    except (TypeError, ValueError):  # among them msgspec's own, which would show the value
+    except Exception:  # msgspec's own, and those of a class of the author's: they may show the value
         source = f"the environment variable {variable} holds" if variable else f"saw {type(value).__name__}"
         note(path, f"expected {_name(expected)}, but {source} something else (a secret is not shown)")
     return WRONG
@@ -116,9 +116,9 @@ def _secret(expected: Any, value: object, note: Note, path: str, variable: str =
 
 def _is_single(expected: Any) -> bool:
     """Return whether the value of a field of this type can stand in one environment variable."""
-    if get_origin(expected) is not None or not isinstance(expected, type):
-        return get_origin(expected) is Literal
-    return not (dataclasses.is_dataclass(expected) or issubclass(expected, (list, tuple, set, frozenset, dict)))
+    if get_origin(expected) is not None or not isinstance(expected, type) or dataclasses.is_dataclass(expected):
+        return False
+    return not issubclass(expected, (list, tuple, set, frozenset, dict, enum.Enum))
 
 
 def _convert(expected: Any, value: object, note: Note, path: str) -> Any:
@@ -164,7 +164,7 @@ def _leaf(expected: Any, value: object, note: Note, path: str) -> Any:
     except msgspec.ValidationError as error:
         is_plain = re.fullmatch(r"Expected `[^`]*`, got `[^`]*`", str(error))  # then it says nothing new
         note(path, f"expected {_name(expected)}, saw {_shown(value)}{'' if is_plain else f' ({error})'}")
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # a class of the author's may raise anything
         note(path, f"cannot make {_name(expected)} from {_shown(value)}: {error}")
     return WRONG
 
