@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socketserver
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from socket import create_connection
 
@@ -66,9 +69,50 @@ def test_any_server_takes_the_socket_and_clients_connect_to_the_listener(deploye
             assert shown == proxy_addr == app.listener(name)
 
 
+class Replica(Component):
+    web: Listener
+
+    def init(self) -> None:
+        self.servers = ExitStack()
+        self.servers.enter_context(servers.wsgi_server(self.web, self.answer))
+
+    def answer(self, environ: dict[str, object], start_response: Callable[..., object]) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [f"{self.weaver.replica} {os.getpid()} {self.web.addr}".encode()]
+
+    def shutdown(self) -> None:
+        self.servers.close()
+
+
+def _ask(app: weaver.Deployment) -> tuple[str, int, str]:
+    replica, pid, addr = httpx.get(f"http://{app.listener('web')}/", timeout=PATIENCE_S).text.split()
+    return replica, int(pid), addr
+
+
+def test_replicas_share_one_address_and_have_their_own(deployer: str) -> None:
+    with weaver.deploy(Replica, deployer=deployer, replicas={Replica: 2}) as app:
+        replicas = {replica.id for replica in app.replicas(Replica)}
+
+        answers = [_ask(app) for _ in range(10)]
+
+    assert {replica for replica, _, _ in answers} == replicas
+    assert len({addr for _, _, addr in answers}) == len(replicas)
+
+
+@pytest.mark.parametrize("deployer", ["multi"], indirect=True)  # where a replica can die alone
+def test_when_a_replica_dies_the_address_stays_and_others_answer(deployer: str) -> None:
+    with weaver.deploy(Replica, deployer=deployer, replicas={Replica: 2}) as app:
+        _, pid, _ = _ask(app)
+        os.kill(pid, signal.SIGKILL)
+
+        answers = [_ask(app) for _ in range(10)]
+
+    assert pid not in {pid for _, pid, _ in answers}
+
+
 def test_names_of_listeners_are_unique(deployer: str) -> None:
     class Other(Component):
-        socket: Listener = Listener(name="http")
+        socket: Listener = Listener(name="web")
 
-    with pytest.raises(DeclarationError, match=r"Listener 'http' is declared by Site\.http and Other\.socket"):
-        weaver.deploy(Site, Other, deployer=deployer)
+    with pytest.raises(DeclarationError, match=r"Listener 'web' is declared by Replica\.web and Other\.socket"):
+        weaver.deploy(Replica, Other, deployer=deployer)
