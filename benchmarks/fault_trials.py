@@ -84,6 +84,7 @@ def write_down(path: str, call: str) -> None:
 class Called:
     """One call as its caller saw it; `pid` is of the process that answered, 0 when there was an error."""
 
+    caller: str
     name: str
     may_be_repeated: bool
     began_s: float
@@ -100,11 +101,12 @@ class Load:
         self.calls: list[Called] = []
         self._ledger: Any = app.get(Ledger)
         self._path = str(path)
+        self.callers = [*(f"t{n}" for n in range(threads)), *(f"a{n}" for n in range(tasks))]
         self._tasks = tasks
         self._pause_s = (threads + tasks) / rate
         self._timeout_s = timeout_s
         self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._call_blocking, args=(f"t{n}",)) for n in range(threads)]
+        self._threads = [threading.Thread(target=self._call_blocking, args=(one,)) for one in self.callers[:threads]]
         self._threads.append(threading.Thread(target=lambda: asyncio.run(self._call_awaiting())))
 
     def __enter__(self) -> Load:
@@ -127,10 +129,10 @@ class Load:
                     pid, error = call(self._path, name), None
             except WeaverError as raised:
                 pid, error = 0, raised
-            self.calls.append(Called(name, number % 2 == 0, began_s, time.monotonic(), pid, error))
+            self.calls.append(Called(caller, name, number % 2 == 0, began_s, time.monotonic(), pid, error))
 
     async def _call_awaiting(self) -> None:
-        await asyncio.gather(*(self._call_as_task(f"a{n}") for n in range(self._tasks)))
+        await asyncio.gather(*(self._call_as_task(caller) for caller in self.callers[-self._tasks :]))
 
     async def _call_as_task(self, caller: str) -> None:
         turn = Turn(self._pause_s)
@@ -142,7 +144,7 @@ class Load:
                     pid, error = await call(self._path, name), None
             except WeaverError as raised:
                 pid, error = 0, raised
-            self.calls.append(Called(name, number % 2 == 0, began_s, time.monotonic(), pid, error))
+            self.calls.append(Called(caller, name, number % 2 == 0, began_s, time.monotonic(), pid, error))
 
     def _numbered(self, *methods: Callable[..., Any]) -> Iterator[tuple[int, Callable[..., Any]]]:
         number = 0
@@ -204,18 +206,17 @@ def outcome(fault: str, calls: list[Called], path: Path, recovered_s: list[float
 
 
 def kill(kills: int, replicas: int, rate: float, threads: int = 8, tasks: int = 24) -> Outcome:
-    """SIGKILL one weavelet after the other under load, each when the last one is ready again."""
+    """SIGKILL one weavelet after the other under load, each when every caller has been answered since the last."""
     with folder() as path, first_deaths_only(), ledgers(replicas) as app:
         recovered_s = []
         with Load(app, path, threads, tasks, rate, PATIENCE_S) as load:
             for number in range(kills):
-                await_calls(load, len(load.calls) + 2 * (threads + tasks))
+                wait_for_all_callers(load)
                 victim = app.replicas(Ledger)[number % replicas]
-                killed_s = time.monotonic()
+                killed_s, calls = time.monotonic(), len(load.calls)
                 os.kill(victim.pid, signal.SIGKILL)
                 again = wait_for_another(app, victim)
-                answer = wait_for(lambda again=again: next((c for c in load.calls if c.pid == again.pid), None))
-                recovered_s.append(answer.ended_s - killed_s)
+                recovered_s.append(wait_for_answer(load, calls, again.pid).ended_s - killed_s)
         return outcome(f"SIGKILL of 1 of {replicas} under load", load.calls, path, recovered_s)
 
 
@@ -223,14 +224,12 @@ def freeze(pause_s: float, rate: float, timeout_s: float, threads: int = 4, task
     """SIGSTOP one of two weavelets under load for `pause_s`, and let it go on."""
     with folder() as path, ledgers(replicas=2) as app:
         with Load(app, path, threads, tasks, rate, timeout_s) as load:
-            await_calls(load, 2 * (threads + tasks))
+            wait_for_all_callers(load)
             victim = app.replicas(Ledger)[0]
             with frozen(victim.pid):
                 time.sleep(pause_s)
-            went_on_s = time.monotonic()
-            answer = wait_for(
-                lambda: next((c for c in load.calls if c.pid == victim.pid and c.began_s > went_on_s), None)
-            )
+            went_on_s, calls = time.monotonic(), len(load.calls)
+            answer = wait_for_answer(load, calls, victim.pid, began_after_s=went_on_s)
         fault = f"SIGSTOP of 1 of 2 for {pause_s:g} s, deadline {timeout_s:g} s"
         return outcome(fault, load.calls, path, [answer.ended_s - went_on_s])
 
@@ -367,8 +366,25 @@ def wait_for_another(app: Deployment, victim: ReplicaInfo) -> ReplicaInfo:
     return found
 
 
-def await_calls(load: Load, count: int) -> None:
-    wait_for(lambda: len(load.calls) >= count)
+def wait_for_all_callers(load: Load) -> None:
+    """Return when every caller has had two more answers; the first may be of a call that has begun already."""
+    before = len(load.calls)
+
+    def look() -> bool:
+        answers = Counter(call.caller for call in load.calls[before:])
+        return all(answers[caller] > 1 for caller in load.callers)
+
+    wait_for(look)
+
+
+def wait_for_answer(load: Load, first: int, pid: int, began_after_s: float = 0.0) -> Called:
+    """Return the first of the calls from number `first` on that this process answered."""
+
+    def look() -> Called | None:
+        return next((call for call in load.calls[first:] if call.pid == pid and call.began_s > began_after_s), None)
+
+    found: Called = wait_for(look)
+    return found
 
 
 def runs(pid: int) -> bool:
