@@ -12,9 +12,10 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from tests.processes import mark_session, no_process_stays
+from weaverlab.testing import nothing_left
+from weaverlab.testing.processes import mark_children
 
-mark_session()
+mark_children()
 # What tests deploy is registered in a place of its own: neither seen by this user's command line, nor cleaned up by it.
 os.environ["WEAVERLAB_STATE"] = tempfile.mkdtemp(prefix="weaverlab-tests-")
 atexit.register(shutil.rmtree, os.environ["WEAVERLAB_STATE"], ignore_errors=True)
@@ -30,15 +31,17 @@ hypothesis.settings.load_profile("weaverlab")
 def no_process_left() -> Iterator[None]:
     """Fail the test when a process that it started, at whatever distance, still runs two seconds after its end.
 
+    A thread or a socket of ours, and the files of a deployment, do not stay either: see `weaverlab.testing`.
+
     For a whole module: `pytestmark = pytest.mark.usefixtures("no_process_left")`. Name it first among the fixtures
     of a test, so that it looks after the others have cleaned up.
     """
-    with no_process_stays():
+    with nothing_left():
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_process_left_by_the_session() -> Iterator[None]:
     """The same once for the whole session, for the tests that did not ask."""
-    with no_process_stays():
+    with nothing_left():
         yield

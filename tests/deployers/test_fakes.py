@@ -16,9 +16,9 @@ import pytest
 
 import weaverlab as weaver
 from tests.apps.clocked import Alarm, AtomicClock, Bank, Clock
-from tests.processes import session_processes, wait_gone
 from weaverlab import Component, Main, Ref
 from weaverlab.errors import DeclarationError, StoppedError
+from weaverlab.testing.processes import started_processes, wait_gone
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
@@ -135,7 +135,7 @@ def test_a_deployer_that_is_killed_leaves_no_socket_of_its_fakes(tmp_path: Path)
         "sys.stdin.read()\n"
     )
     environ = {**os.environ, "PYTHONPATH": os.getcwd()}
-    before = session_processes()
+    before = started_processes()
     with subprocess.Popen(
         [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ
     ) as deployer:

@@ -15,9 +15,9 @@ import pytest
 import weaverlab as weaver
 from tests.apps import broken
 from tests.apps.shop import Catalogue, Fragile, Front, Shop, Storage, Unpicklable, config
-from tests.processes import session_processes, wait_gone
 from weaverlab.config import parse
 from weaverlab.errors import CallLost, ConfigError, DeployError, RemoteApplicationError, StoppedError
+from weaverlab.testing.processes import started_processes, wait_gone
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
@@ -159,7 +159,7 @@ def test_printed_lines_of_a_weavelet_are_shown_with_its_name(capfd: pytest.Captu
 
 
 def test_the_death_of_the_deployer_ends_every_weavelet_and_removes_its_sockets(tmp_path: Path) -> None:
-    before = session_processes()
+    before = started_processes()
     script = tmp_path / "deploys.py"
     script.write_text(
         "import sys, weaverlab as weaver\n"
@@ -176,7 +176,7 @@ def test_the_death_of_the_deployer_ends_every_weavelet_and_removes_its_sockets(t
     )
     assert deployer.stdin is not None and deployer.stdout is not None
     *pids, address = deployer.stdout.readline().decode().split()
-    running = {process.pid for process in session_processes()}
+    running = {process.pid for process in started_processes()}
 
     deployer.kill()
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.notebook.cells import SHOP
 from tests.notebook.kernel import Kernel
-from tests.processes import no_process_stays
+from weaverlab.testing import nothing_left
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ def test_interrupting_a_deploy_leaves_no_process_and_what_ran_before(kernel: Ker
 def test_when_the_kernel_is_killed_nothing_of_it_is_left_after_two_seconds(
     number: signal.Signals, new_kernel: Callable[..., Kernel], tmp_path: Path
 ) -> None:
-    with no_process_stays(patience_s=2.0):
+    with nothing_left(patience_s=2.0):
         kernel = new_kernel(TMPDIR=str(tmp_path), XDG_RUNTIME_DIR="")
         kernel.run_all(*SHOP, "%weaver deploy")
         assert len(kernel.children()) == 2

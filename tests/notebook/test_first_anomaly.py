@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.processes import no_process_stays
+from weaverlab.testing import nothing_left
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "00_first_anomaly.ipynb"
 
@@ -23,7 +23,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory, kernel_environment: dict[
     folder = tmp_path_factory.mktemp("anomaly")
     notebook = nbformat.read(shutil.copy(NOTEBOOK, folder), as_version=4)
     client = NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
-    with no_process_stays():
+    with nothing_left():
         client.execute(env=kernel_environment)
     return notebook
 
