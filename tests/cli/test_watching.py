@@ -132,18 +132,25 @@ def test_of_several_deployments_one_is_named_by_the_beginning_of_its_id(folder: 
         assert weaverlab(folder, "single", "logs").returncode == 0  # there is one only
 
 
-def test_after_a_crash_nothing_is_shown_and_purge_says_what_was_left(
-    folder: Path, terminal: subprocess.Popen[str]
-) -> None:
-    record = the_record()
-
+def test_after_a_crash_nothing_is_shown(folder: Path, terminal: subprocess.Popen[str]) -> None:
     terminal.kill()
     terminal.wait()
 
+    assert weaverlab(folder, "status").stdout.startswith("Nothing is deployed")
+
+
+def test_purge_says_what_a_crash_has_left(folder: Path) -> None:
+    write_config(folder, "serve")
+    with running(folder, "single", "deploy") as terminal:  # which has no fork server that would clean up after it
+        wait_line(terminal.stdout, "hello world")
+        record = the_record()
+        terminal.kill()
+        terminal.wait()
+
     purged = weaverlab(folder, "purge")
+
     assert f"{record.id}.json" in purged.stdout
     assert os.path.dirname(record.address.removeprefix("unix:")) in purged.stdout
-    assert weaverlab(folder, "status").stdout.startswith("Nothing is deployed")
     assert weaverlab(folder, "purge").stdout == "Nothing was left behind.\n"
     assert json.loads(weaverlab(folder, "purge", "--json").stdout) == {"removed": []}
 
