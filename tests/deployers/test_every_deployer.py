@@ -1,4 +1,4 @@
-"""One body under every deployer: what an application does must not depend on where its components run."""
+"""One body under every deployer, with stores and lineage; what holds without them is in `weaverlab.testing.suite`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 import weaverlab as weaver
-from tests.apps.shop import Catalogue, Front, Item, Mirror, Shop, SoldOut, Storage, config
+from tests.apps.shop import Catalogue, Front, Item, Mirror, Shop, Storage, config
 from weaverlab import Deployment
-from weaverlab.errors import DeclarationError, NotFoundError, StoppedError
+from weaverlab.errors import NotFoundError, StoppedError
 from weaverlab.history import Invoked
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
@@ -22,50 +22,9 @@ def app(request: pytest.FixtureRequest) -> Iterator[Deployment]:
         yield deployment
 
 
-def test_a_call_passes_records_and_returns_values(app: Deployment) -> None:
-    storage = app.get(Catalogue)
-
-    answer = storage.store(Item("tea", 3))
-
-    assert answer == "stored tea"
-    assert storage.fetch("tea") == Item("tea", 3)
-
-
-def test_a_handle_accepts_arguments_as_the_interface_declares_them(app: Deployment) -> None:
-    storage = app.get(Catalogue)
-
-    assert storage.buy("tea") == "1 tea because none [] by None"
-    assert (
-        storage.buy(name="tea", count=2, reason="thirst", size="big")
-        == "2 tea because thirst [('size', 'big')] by None"
-    )
-    with pytest.raises(TypeError, match="missing 1 required positional argument: 'name'"):
-        storage.buy()  # type: ignore[call-arg]
-
-
-def test_an_exception_keeps_class_arguments_and_cause_and_shows_where_it_was_raised(app: Deployment) -> None:
-    with pytest.raises(SoldOut) as raised:
-        app.get(Catalogue).buy("tea", 11)
-
-    assert (raised.value.name, raised.value.left) == ("tea", 10)
-    assert isinstance(raised.value.__cause__, KeyError) or "KeyError" in str(raised.value.__cause__)
-    assert "raise SoldOut(name, 10) from missing" in "".join(_shown(raised.value))
-
-
 def test_a_missing_item_is_a_key_error(app: Deployment) -> None:
     with pytest.raises(NotFoundError, match="items/nothing"):
         app.get(Catalogue).fetch("nothing")
-
-
-def test_metadata_travels_with_the_call(app: Deployment) -> None:
-    with weaver.metadata(user="ann"):
-        assert app.get(Catalogue).buy("tea").endswith("by ann")
-
-
-def test_async_methods_are_awaited_from_any_loop(app: Deployment) -> None:
-    doubles = asyncio.run(app.get(Front).doubles([1, 2, 3]))
-
-    assert doubles == [2, 4, 6]
 
 
 def test_a_read_in_another_region_misses_a_write_that_is_still_on_its_way(app: Deployment) -> None:
@@ -102,13 +61,6 @@ def test_every_call_of_a_request_is_told_apart_from_the_others(app: Deployment) 
     assert len({event.span for event in invoked}) == 3
 
 
-def test_the_status_counts_calls_by_caller_and_method(app: Deployment) -> None:
-    before = _calls(app)
-    app.get(Catalogue).pid()
-
-    assert _calls(app) == before + 1
-
-
 def test_bytes_of_remote_calls_are_counted_and_local_ones_send_none(app: Deployment) -> None:
     app.get(Catalogue).store(Item("x" * 5_000, 1))
     asyncio.run(app.get(Front).doubles([1]))
@@ -127,11 +79,6 @@ def test_listeners_are_bound_and_reported(app: Deployment) -> None:
         app.listener("wep")
 
 
-def test_a_misspelt_component_is_named_with_the_nearest_right_one(app: Deployment) -> None:
-    with pytest.raises(DeclarationError, match=r"'Storag' is not a component.*Did you mean 'Storage'"):
-        app.get("Storag")
-
-
 @pytest.mark.parametrize("deployer", ["single", "rpc", "multi"])
 def test_after_stop_handles_say_so_and_the_last_status_stays(deployer: str) -> None:
     app = weaver.deploy(Storage, deployer=deployer, config=_storage_only())
@@ -148,26 +95,7 @@ def test_after_stop_handles_say_so_and_the_last_status_stays(deployer: str) -> N
             storage.pid()
 
 
-@pytest.mark.parametrize("deployer", ["single", "rpc", "multi"])
-def test_main_runs_its_body_and_its_log_lines_are_kept(deployer: str) -> None:
-    with weaver.deploy(Shop, deployer=deployer, config=config()) as app:
-        app.run_main()
-
-    entries = [entry for entry in app.logs() if str(entry["message"]).startswith("open at 127.0.0.1")]
-    assert [(entry["component"], entry["level"]) for entry in entries] == [("Shop", "INFO")]
-
-
 def _storage_only() -> object:
     from dataclasses import replace
 
     return replace(config(), regions={"eu": ("Storage",)})
-
-
-def _calls(app: Deployment) -> int:
-    return sum(stats.calls for stats in app.status().calls() if (stats.caller, stats.method) == ("client", "pid"))
-
-
-def _shown(error: BaseException) -> list[str]:
-    import traceback
-
-    return traceback.format_exception(error)
