@@ -6,40 +6,34 @@ import atexit
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from weaverlab.clock import SystemClock
-from weaverlab.component import ComponentSpec, registry
-from weaverlab.config import AntipodeConfig, Lag
+from weaverlab.component import registry
 from weaverlab.deployers.admin import publish
-from weaverlab.deployers.asking import ask
 from weaverlab.deployers.backend import Progress, nobody_follows, nobody_watches
 from weaverlab.deployers.configfile import ConfigGiven, load_config
 from weaverlab.deployers.fronts import Fronts
+from weaverlab.deployers.look import Look
 from weaverlab.deployers.output import LogPage, Output
-from weaverlab.deployers.version import Asked, Colocation, ReplicasWanted, Version, start_version
+from weaverlab.deployers.version import CLIENT, Asked, Colocation, Deployer, ReplicasWanted, Version, start_version
 from weaverlab.errors import DeclarationError, StoppedError, WeaverError, nearest
 from weaverlab.history import Event
-from weaverlab.observe import ComponentInfo, LagLink, ListenerInfo, Snapshot, StoreInfo
+from weaverlab.observe import Snapshot
 from weaverlab.observe.callgraph import callgraph_drawing
-from weaverlab.observe.drawing import Drawing
 from weaverlab.observe.spacetime import lineage_drawing
 from weaverlab.pictures import Picture
 from weaverlab.runtime.logs import LogEntry
-from weaverlab.runtime.remote import Identity
-from weaverlab.stores import EmbeddedStores
 from weaverlab.types import ReplicaInfo
 
 T = TypeVar("T")
 DRAIN_S = 5.0
 STRAGGLERS_S = 0.25  # for threads that took a method from a handle just before it led to a new version, and then paused
-CLIENT = Identity("client", "client", "")  # whoever calls from outside: a notebook, a script, a test
 
 
 class Deployment:
-    """One version of an application, running. Use it as a context manager, or call `stop()`.
+    """An application, running: one version of it after the other. Use it as a context manager, or call `stop()`.
 
     Safe to use from several threads. After `stop()` its handles raise `StoppedError` (but for those that call a
     component in this process directly, under "single"); `status()` and the pictures show the last state.
@@ -51,9 +45,8 @@ class Deployment:
         self._output = output
         self._fronts = fronts
         self._changing = threading.RLock()  # held by whoever stops or redeploys; others who want to wait for it
-        self._newest_events: tuple[Event, ...] = ()
+        self._look = Look(deployment_id, version)
         self._handles: dict[str, Any] = {}  # one for each component, so that replicas are taken in turn
-        self._last: tuple[Snapshot, tuple[Event, ...]] | None = None
         self.when_asked_to_stop: Callable[[float], None] = self.stop  # by another process; it gives the drain time
         self._published = contextlib.ExitStack()
         version.backend.follow_listeners(fronts.follow)
@@ -91,11 +84,11 @@ class Deployment:
 
     def status(self) -> Snapshot:
         """Return what the deployment is and does now; after `stop()`, what it was at the end."""
-        return self._last[0] if self._last else self._snapshot()
+        return self._look.snapshot()
 
     def events(self) -> tuple[Event, ...]:
         """Return the newest events of traced requests (`with weaver.request():`), in order of time."""
-        return self._last[1] if self._last else self._collect_events()
+        return self._look.events()
 
     def logs(self) -> tuple[LogEntry, ...]:
         """Return the newest log entries and printed lines of all weavelets, oldest first."""
@@ -106,16 +99,14 @@ class Deployment:
         return self._output.page(after, wait_s)
 
     def callgraph(self) -> Picture:
-        """Draw components, replicas and stores, and what was called."""
-        return Picture(lambda: callgraph_drawing(self.status()), lambda: self.is_running)
+        """Draw components, replicas and stores, and what was called. It shows this version of the application."""
+        look = self._look
+        return Picture(lambda: callgraph_drawing(look.snapshot()), lambda: look.is_live)
 
     def lineage(self, request: str | None = None) -> Picture:
         """Draw one request as a space-time diagram: the one with this trace id, or the newest."""
-
-        def draw() -> Drawing:
-            return lineage_drawing(self.events(), request)
-
-        return Picture(draw, lambda: self.is_running)
+        look = self._look
+        return Picture(lambda: lineage_drawing(look.events(), request), lambda: look.is_live)
 
     def run_main(self) -> None:
         """Run the body of Main to its end; if it has been begun already, wait until it has ended.
@@ -184,10 +175,10 @@ class Deployment:
     def stop(self, drain_s: float = DRAIN_S) -> None:
         """Stop everything, callers before callees; calls in flight get `drain_s` seconds. Idempotent."""
         with self._changing:
-            if self._last is not None:
+            if self._look.has_ended:
                 return
             try:
-                self._last = self._snapshot(), self._collect_events()  # who looks meanwhile sees it whole
+                self._look.take_last()  # who looks meanwhile sees it whole
             finally:  # also when Ctrl-C ends the taking of figures
                 try:
                     self._version.backend.stop(drain_s)
@@ -196,9 +187,6 @@ class Deployment:
                     self._output.end()
                     self._published.close()
                     atexit.unregister(self.stop)
-                    if self._last is not None:  # replicas stay as they were: what was stopped in order is not down
-                        snapshot, events = self._last
-                        self._last = replace(snapshot, state=self._version.backend.state), events
 
     def publish(self) -> None:
         """Let other processes of this user see this deployment and stop it (`weaverlab status`) while it runs."""
@@ -231,6 +219,7 @@ class Deployment:
             self._require_running()
             old = self._version
             was = old.asked
+            self._output.show_anew()
             asked = Asked(
                 components or tuple(registry.current(cls) for cls in was.components),
                 was.deployer,
@@ -245,7 +234,9 @@ class Deployment:
                 stack.callback(lambda: (old if self._version is new else new).backend.stop(drain_s))
                 if old.backend.main_runs:
                     new.backend.start_main()
+                look = self._look
                 self._switch_to(new)
+                look.take_last()
                 SystemClock.sleep(STRAGGLERS_S)
                 self._fronts.wait_moved(drain_s)
 
@@ -261,7 +252,12 @@ class Deployment:
         self._version.backend.follow_listeners(nobody_follows)
         new.backend.follow_listeners(self._fronts.follow)
         self._handles = handles
-        self._version = new
+        self._version, self._look = new, Look(self.id, new)
+
+    @property
+    def deployer(self) -> Deployer:
+        """What runs it, as `deploy` was told."""
+        return self._version.asked.deployer
 
     @property
     def version(self) -> str:
@@ -304,49 +300,3 @@ class Deployment:
     def _require_main(self) -> None:
         if not self.has_main:
             raise WeaverError("this deployment has no Main. Deploy a class derived from weaverlab.Main to run one.")
-
-    def _collect_events(self) -> tuple[Event, ...]:
-        events = list(self._version.backend.events())
-        if EmbeddedStores.__name__ in self._version.plan.app.components and self.is_running:
-            events += ask(self._version.backend.door.handle(CLIENT, EmbeddedStores.__name__).history)
-        if self.failure is None:  # the processes of a failed deployment are gone, and so is what they recorded
-            self._newest_events = tuple(sorted(events, key=lambda event: event.at_s))
-        return self._newest_events
-
-    def _snapshot(self) -> Snapshot:
-        addresses = self._version.addresses
-        specs = list(self._version.plan.authored.components.values())
-        return Snapshot(
-            deployment_id=self.id,
-            version=self._version.code,
-            deployer=self._version.backend.name,
-            state=self._version.backend.state,
-            components=tuple(
-                ComponentInfo(spec.name, self._version.plan.regions.get(spec.name, ""), spec.is_main) for spec in specs
-            ),
-            replicas=self._version.backend.replicas(),
-            edges=self._version.plan.authored.edges(),
-            counts=tuple(one for one in self._version.backend.counts() if one.key.component in {s.name for s in specs}),
-            stores=tuple(store_info(one, specs) for one in self._version.plan.config.antipode.values()),
-            listeners=tuple(
-                ListenerInfo(name, spec.name, addresses.get(name, ""))
-                for spec in specs
-                for name in spec.listeners.values()
-            ),
-        )
-
-
-def store_info(store: AntipodeConfig, specs: list[ComponentSpec]) -> StoreInfo:
-    links = tuple(LagLink(origin, target, _lag_text(lag)) for (origin, target), lag in store.links.items())
-    users = tuple(spec.name for spec in specs if store.name in spec.agents.values())
-    return StoreInfo(store.id, store.type, store.regions, links, users)
-
-
-def _lag_text(lag: Lag) -> str:
-    """Return a lag in words."""
-    return {
-        "constant": f"{lag.a:g} ms",
-        "uniform": f"{lag.a:g} to {lag.b:g} ms",
-        "normal": f"normal {lag.a:g} ± {lag.b:g} ms",
-        "exponential": f"exponential, mean {lag.a:g} ms",
-    }[lag.kind]

@@ -40,11 +40,16 @@ class Output:
     """Collects log entries and printed lines of all weavelets of one deployment."""
 
     def __init__(self, show: Show | None = None) -> None:
+        self._given = show
         self._show = show or _make_show()
         self._changed = threading.Condition()  # guards the three below
         self._kept: deque[LogEntry] = deque(maxlen=KEPT_MAX)
         self._count = 0  # of all entries there ever were
         self._has_ended = False
+
+    def show_anew(self) -> None:
+        """Show what comes from now on where a new deployment would show it: in a notebook, under the cell that runs."""
+        self._show = self._given or _make_show()
 
     def log(self, entry: LogEntry) -> None:
         """Take in one log entry of a component."""

@@ -19,6 +19,9 @@ from weaverlab.deployers.multi import Multi
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.plan import Plan, make_plan
 from weaverlab.deployers.processes import LocalProcesses
+from weaverlab.runtime.remote import Identity
+
+CLIENT = Identity("client", "client", "")  # whoever calls from outside: a notebook, a script, a test
 
 DeployerName: TypeAlias = Literal["single", "rpc", "multi"]
 Deployer: TypeAlias = "DeployerName | Engine"

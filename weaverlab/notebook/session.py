@@ -14,7 +14,7 @@ from weaverlab.config import Config
 from weaverlab.deployers import Deployment
 from weaverlab.deployers.backend import Progress
 from weaverlab.deployers.configfile import ConfigGiven
-from weaverlab.deployers.version import Deployer
+from weaverlab.deployers.version import Colocation, Deployer, ReplicasWanted
 from weaverlab.errors import ConfigError, DeclarationError, WeaverError
 from weaverlab.notebook.arguments import DeployArguments, DeployerName, WrongUse
 from weaverlab.notebook.defined import roots
@@ -37,7 +37,7 @@ class Session:
     def deploy(
         self, asked: DeployArguments, faults: list[str], namespace: dict[str, Any], say: Say, progress: Progress
     ) -> Deployment:
-        """Deploy, and then stop what ran before; if it cannot be deployed, what ran before goes on.
+        """Deploy, in the place of what ran before; if it cannot be deployed, what ran before goes on.
 
         Args:
             faults: what is already known to be wrong; reported together with what is found here.
@@ -50,17 +50,8 @@ class Session:
         config = _config(asked, faults)
         if faults:
             raise WrongUse([*faults, *config.faults])
-        self._make_room(config, asked.deployer, say)
-        deployment = deployers.deploy(
-            *components,
-            deployer=asked.deployer,
-            config=config,
-            replicas=dict(asked.replicas),
-            colocate=asked.colocate,
-            progress=progress,
-        )
-        self._replace_by(deployment, asked, components)
-        return deployment
+        self._put_in_place(components, asked.deployer, config, dict(asked.replicas), asked.colocate, say, progress)
+        return self._hold(asked, components)
 
     def run(self, main: type, deployer: Deployer, config: ConfigGiven, say: Say, progress: Progress) -> Deployment:
         """Deploy a Main class, in the place of what ran before, and begin its body.
@@ -68,28 +59,44 @@ class Session:
         Raises:
             FaultsError, DeployError: as `weaverlab.deploy`.
         """
-        settings = deployers.load_config(config)
-        self._make_room(settings, deployer, say)
-        deployment = deployers.deploy(main, deployer=deployer, config=settings, progress=progress)
+        self._put_in_place([main], deployer, deployers.load_config(config), {}, (), say, progress)
         is_ours = main.__module__ == "__main__" and deployer in get_args(DeployerName)
         asked = DeployArguments((main.__name__,), deployer=cast(DeployerName, deployer)) if is_ours else None
-        self._replace_by(deployment, asked, [main])
-        return deployment
+        return self._hold(asked, [main])
 
-    def _make_room(self, config: Config, deployer: Deployer, say: Say) -> None:
-        """Stop what runs if it has a port that the next deployment is to have."""
-        if self.deployment is not None and (kept := _shared_ports(self.deployment, config, deployer)):
-            say(f"Stopping what runs first, since both versions listen on port {' and '.join(kept)}.")
-            self.deployment.stop()
-
-    def _replace_by(self, deployment: Deployment, asked: DeployArguments | None, components: list[type]) -> None:
-        """Hold `deployment`, begin its body if it has one, and stop what ran before."""
+    def _put_in_place(
+        self,
+        components: list[type],
+        deployer: Deployer,
+        config: Config,
+        replicas: ReplicasWanted,
+        colocate: Colocation,
+        say: Say,
+        progress: Progress,
+    ) -> None:
+        """Replace the application in the deployment that there is; make another where that cannot be done."""
         before = self.deployment
-        self.deployment, self._asked, self._classes = deployment, asked, _reached(components)
-        if deployment.has_main:
-            deployment.start_main()
+        if before is not None and before.is_running:
+            # Under "single" nothing stands before a listener that two versions could share.
+            if before.deployer == deployer and not (deployer == "single" and _shared_ports(before, config, deployer)):
+                before.redeploy(*components, config=config, replicas=replicas, colocate=colocate, progress=progress)
+                return
+            if kept := _shared_ports(before, config, deployer):
+                say(f"Stopping what runs first, since both versions listen on port {' and '.join(kept)}.")
+                before.stop()
+        self.deployment = deployers.deploy(
+            *components, deployer=deployer, config=config, replicas=replicas, colocate=colocate, progress=progress
+        )
         if before is not None:
             before.stop()
+
+    def _hold(self, asked: DeployArguments | None, components: list[type]) -> Deployment:
+        """Note what has been deployed, and begin the body of its Main, if it has one."""
+        assert self.deployment is not None
+        self._asked, self._classes = asked, _reached(components)
+        if self.deployment.has_main:
+            self.deployment.start_main()
+        return self.deployment
 
     def is_stale(self, namespace: dict[str, Any]) -> bool:
         """Return whether the same `%weaver deploy` would now start other code than what runs; costs a bundle."""
@@ -142,9 +149,7 @@ def _config(asked: DeployArguments, faults: list[str]) -> Config:
 
 
 def _shared_ports(before: Deployment, config: Config, deployer: Deployer) -> list[str]:
-    """Return the ports that a running deployment has and a new one is configured to have; 0 is any free one."""
-    if not before.is_running:
-        return []
+    """Return the ports that a deployment has and a new one is configured to have; 0 is any free one."""
     wanted = config.single.listeners if deployer == "single" else config.multi.listeners
     ports = {address.rpartition(":")[2] for address in wanted.values()} - {"0"}
     return sorted(ports & {listener.address.rpartition(":")[2] for listener in before.status().listeners})

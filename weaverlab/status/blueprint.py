@@ -15,7 +15,7 @@ from weaverlab import bundle
 from weaverlab.component import Application, ComponentSpec, MethodSpec, build_application
 from weaverlab.deployers.appfile import app_beside, load_components
 from weaverlab.deployers.configfile import load_config
-from weaverlab.deployers.deployment import store_info
+from weaverlab.deployers.look import store_info
 from weaverlab.deployers.plan import Plan, make_plan
 from weaverlab.observe import ComponentInfo, ListenerInfo, Snapshot, StoreInfo, text_table
 from weaverlab.types import ReplicaInfo
