@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 from weaverlab import Component, Implements, Interface, Main, Ref, WithRouter, not_retriable
+from weaverlab.deployers.health import HUNG_S
 
 
 class Desk(Interface):
@@ -78,6 +80,20 @@ class HangsInSecond(Component):
         if self.weaver.replica != "HangsInSecond/0":
             print("hangs", flush=True)
             threading.Event().wait()
+
+
+class TakesItsTime(Component):
+    """Calls another, and shuts down slowly."""
+
+    polite: Ref[SaysGoodbye]
+
+    def shutdown(self) -> None:
+        time.sleep(HUNG_S + 1.0)  # longer than silence may last
+
+
+class SaysGoodbye(Component):
+    def shutdown(self) -> None:
+        print("goodbye", flush=True)
 
 
 class Parent(Component):

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import weaverlab as weaver
-from tests.apps.lessons import Clerk, Desk, Office, Parent
+from tests.apps.lessons import Clerk, Desk, Office, Parent, TakesItsTime
 from tests.apps.shop import Fragile
 from tests.deployers.test_lessons import TIMEOUT_S, Said, answers
 from weaverlab.deployers import deaths, health, supervisor
@@ -129,6 +129,14 @@ def test_stop_ends_soon_although_a_replica_hangs(said: Said) -> None:
 
     assert time.monotonic() - started_s < 1.5
     assert said.wait("could not be asked to stop, and is killed", times=3)
+
+
+def test_nobody_is_taken_for_hung_while_others_shut_down_slowly() -> None:
+    with weaver.deploy(TakesItsTime) as app:
+        app.stop()
+
+    messages = [str(entry["message"]) for entry in app.logs()]
+    assert messages == ["goodbye"]
 
 
 # Reasons

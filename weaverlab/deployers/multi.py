@@ -127,6 +127,8 @@ class Multi:
             return
         self._stage = "stopping"
         self._supervisor.expect_stop()
+        for contact in list(self._contacts.values()):
+            contact.end()
         try:
             with self._scaling:
                 for group in reversed(self._plan.groups):

@@ -1,6 +1,6 @@
 """Watches the weavelets of one deployment: starts them, takes in their events and output, restarts those that die.
 
-One thread starts all processes, waits for all their pipes at once, and twice a second looks at what no pipe tells. A
+One thread starts all processes, waits for all their pipes (`pipes`), and twice a second looks at what no pipe tells. A
 weavelet that dies is started again in its place, at its address, after a capped backoff; one that keeps dying fails the
 deployment, with its last traceback. So does an exception on the thread itself, which then goes on until every process
 has ended. Other threads ask for what is to happen, or wait for it, under `_changed`.
@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
 import pickle
 import queue
-import selectors
 import signal
 import threading
 import traceback
@@ -30,12 +28,12 @@ from weaverlab.deployers.deaths import OutOfMemory, death
 from weaverlab.deployers.engine import Engine
 from weaverlab.deployers.health import GIVE_UP_S, GIVE_UP_TICKS, HUNG_S, HUNG_TICKS, START_S, START_TICKS, TICK_S
 from weaverlab.deployers.output import Output
-from weaverlab.deployers.replica import READ_BYTES, Replica
+from weaverlab.deployers.pipes import Pipes
+from weaverlab.deployers.replica import Replica
 from weaverlab.errors import DeployError, StoppedError, WeaverError, nearest
 from weaverlab.routing import Backoff
 from weaverlab.runtime import failures
 from weaverlab.runtime.control import Health
-from weaverlab.runtime.events import parse_event
 from weaverlab.runtime.placement import Bootstrap, Placement, bootstrap_bytes
 
 STABLE_S = 10.0  # a replica that has been ready this long starts with a clean record when it dies
@@ -43,7 +41,6 @@ RESTART_BACKOFF = Backoff(first_s=0.05, cap_s=5.0)
 REAP_TIMEOUT_S = 1.0  # from a process's last sign of life to its exit code
 CLOSE_TIMEOUT_S = 10.0  # killed processes end at once, but for one that hangs in the kernel
 ASKED_FOR = "was killed by app.kill()"  # which is no fault of its own: it is started again at once, however often
-REST_READS_MAX = 4  # of a dead process's pipe: one empties it (64 KiB), one sees its end
 
 
 class Supervisor:
@@ -84,9 +81,7 @@ class Supervisor:
         self._main_error: BaseException | None = None
         self._to_launch: queue.SimpleQueue[Replica] = queue.SimpleQueue()
         self._next_tick_s = 0.0
-        self._selector = selectors.DefaultSelector()
-        self._wake_r, self._wake_w = os.pipe()
-        self._selector.register(self._wake_r, selectors.EVENT_READ, None)
+        self._pipes = Pipes(self._take, self._printed, self._died)
         self._thread = threading.Thread(target=self._run, name="weaverlab-supervisor", daemon=True)
 
     # Life of the deployment
@@ -106,7 +101,7 @@ class Supervisor:
             self.replicas = self.replicas | {replica.id: replica for replica in newcomers}
             for replica in newcomers:
                 self._to_launch.put(replica)
-            os.write(self._wake_w, b"x")
+            self._pipes.wake()
 
     def join(self, replicas: Iterable[str]) -> None:
         """Route calls to these as well, from now on."""
@@ -183,15 +178,13 @@ class Supervisor:
         with self._changed:
             self._is_stopping = self._is_closing = True
             self._changed.notify_all()
-            os.write(self._wake_w, b"x")
+            self._pipes.wake()
         self.kill(self.replicas)
         if self._thread.ident is not None:
             self._thread.join(CLOSE_TIMEOUT_S)
             if self._thread.is_alive():
                 return  # it still needs what would be closed here; as a daemon it keeps nobody from ending
-        for fd in (self._wake_r, self._wake_w):
-            os.close(fd)
-        self._selector.close()
+        self._pipes.close()
 
     # Main
 
@@ -298,11 +291,8 @@ class Supervisor:
 
     def _run(self) -> None:
         while not self._is_closing or any(replica.process for replica in self.replicas.values()):
-            for key, _ in self._selector.select(self._wait_s()):
-                if key.data is None:
-                    os.read(self._wake_r, 1)
-                elif key.fileobj in self._selector.get_map():  # the same turn may have seen the end of its process
-                    self._guarded(*key.data)
+            for react, replica in self._pipes.ready(self._wait_s()):
+                self._guarded(react, replica)
             with contextlib.suppress(queue.Empty):
                 while True:
                     self._guarded(self._launch, self._to_launch.get_nowait())
@@ -342,7 +332,7 @@ class Supervisor:
             # A process that it forked holds its pipes open; or its fork server has died, and it lives, lost to us.
             process.send_signal(signal.SIGKILL)
             self._died(replica)
-        elif not replica.is_paused:
+        elif not (replica.is_paused or replica.is_leaving or self._is_stopping):  # who is not asked cannot answer
             with self._changed:
                 replica.silent_ticks += 1
             self._judge_silence(replica)
@@ -353,7 +343,7 @@ class Supervisor:
                 self.kill([replica.id], f"was killed: its init() had not ended after {START_S:g} s")
         elif replica.silent_ticks == HUNG_TICKS:
             self._silence(replica)
-        elif replica.silent_ticks == GIVE_UP_TICKS and not self._is_stopping:
+        elif replica.silent_ticks == GIVE_UP_TICKS:
             self.kill([replica.id], f"was killed: it had not answered its deployer for {GIVE_UP_S:g} s")
 
     def _silence(self, replica: Replica) -> None:
@@ -383,14 +373,7 @@ class Supervisor:
                 process.send_signal(signal.SIGKILL)
             has_body = replica.placement.runs_main and self.main_runs
         placement = replace(replica.placement, runs_main=has_body)
-        replica.unsent = memoryview(bootstrap_bytes(self._bootstrap(placement)))
-        os.set_blocking(process.lifeline_fd, False)  # whoever does not read must not hold up the others
-        for fd, kind, react in (
-            (process.lifeline_fd, selectors.EVENT_WRITE, self._send_bootstrap),
-            (process.events_fd, selectors.EVENT_READ, self._events_came),
-            (process.output_fd, selectors.EVENT_READ, self._read_output),
-        ):
-            self._selector.register(fd, kind, (react, replica))
+        self._pipes.watch(replica, bootstrap_bytes(self._bootstrap(placement)))
 
     def _cannot_start(self, replica: Replica, why: str) -> None:
         if replica.is_member:
@@ -400,49 +383,9 @@ class Supervisor:
             replica.is_leaving, replica.last_death = True, why
             self._changed.notify_all()
 
-    def _send_bootstrap(self, replica: Replica) -> None:
-        assert replica.process is not None
-        fd = replica.process.lifeline_fd
-        try:
-            replica.unsent = replica.unsent[os.write(fd, replica.unsent) :]
-        except BlockingIOError:
-            return
-        except BrokenPipeError:  # it has died already, which is noticed elsewhere
-            replica.unsent = memoryview(b"")
-        if not replica.unsent:
-            self._selector.unregister(fd)
-
-    def _events_came(self, replica: Replica) -> None:
-        assert replica.process is not None
-        self._read_events(replica)
-        if replica.process.events_fd not in self._selector.get_map():
-            self._died(replica)
-
-    def _read_events(self, replica: Replica) -> None:
-        assert replica.process is not None
-        for line in replica.event_lines.feed(self._read(replica.process.events_fd)):
-            event = parse_event(line)
-            if event is None:
-                self._printed(replica, line)
-            else:
-                self._take(replica, event)
-
-    def _read_output(self, replica: Replica) -> None:
-        assert replica.process is not None
-        for line in replica.output_lines.feed(self._read(replica.process.output_fd)):
-            self._printed(replica, line)
-
-    def _printed(self, replica: Replica, line: bytes) -> None:
-        text = line.decode(errors="replace")
-        replica.last_lines.append(text)
-        self._output.printed(self._clock.wall_s(), replica.id, text)
-
-    def _read(self, fd: int) -> bytes:
-        """Return what has arrived on `fd`; at its end, stop watching it."""
-        data = os.read(fd, READ_BYTES)
-        if not data:
-            self._selector.unregister(fd)
-        return data
+    def _printed(self, replica: Replica, line: str) -> None:
+        replica.last_lines.append(line)
+        self._output.printed(self._clock.wall_s(), replica.id, line)
 
     def _take(self, replica: Replica, event: dict[str, Any]) -> None:
         """Take in one event of a weavelet (see `runtime.events`)."""
@@ -477,10 +420,7 @@ class Supervisor:
         """Take in the end of a process: its last words first, then decide what to do about it."""
         assert replica.process is not None
         process = replica.process
-        for fd, read in ((process.events_fd, self._read_events), (process.output_fd, self._read_output)):
-            self._read_rest(fd, read, replica)
-        if process.lifeline_fd in self._selector.get_map():
-            self._selector.unregister(process.lifeline_fd)
+        self._pipes.read_rest(replica)
         code = process.wait(REAP_TIMEOUT_S)
         if code is None:  # it closed the pipe by which its end is noticed: alive, but lost to us
             process.send_signal(signal.SIGKILL)
@@ -501,16 +441,6 @@ class Supervisor:
             pause_s = replica.restart_at_s - self._clock.now_s()
             words = "\n".join([f"{how}; it is started again in {pause_s:.2f} s", *replica.traceback.splitlines()])
             self.note(replica, words)
-
-    def _read_rest(self, fd: int, read: Callable[[Replica], None], replica: Replica) -> None:
-        """Read what a dead process left in a pipe. A process of its own may hold it, and go on writing: do not wait."""
-        os.set_blocking(fd, False)
-        with contextlib.suppress(BlockingIOError):
-            for _ in range(REST_READS_MAX):
-                if fd in self._selector.get_map():
-                    read(replica)
-        if fd in self._selector.get_map():
-            self._selector.unregister(fd)
 
     def _verdict(self, replica: Replica, was_ready: bool) -> str | None:
         """Return why the deployment must fail because of this death, or None when the replica is to be restarted.

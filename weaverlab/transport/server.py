@@ -199,7 +199,8 @@ class Server:
         except TimeoutError:
             self._on_reject(f"the client was silent for {HANDSHAKE_TIMEOUT_S:g} s")
         except (OSError, EOFError) as error:
-            self._on_reject(f"the connection ended during the handshake: {error}")
+            if not self._is_stopping:  # else it was ended by us
+                self._on_reject(f"the connection ended during the handshake: {error}")
         finally:
             self._drop_unproven(sock)
         return None
