@@ -71,8 +71,13 @@ def test_events_are_grouped_by_request_in_time_order() -> None:
     assert all(list(events) == sorted(events, key=lambda e: e.at_s) for events in grouped.values())
 
 
-def test_of_many_requests_the_first_violated_one_is_shown_unless_another_is_named() -> None:
-    assert one_request([*HEALTHY, *VIOLATED]) == VIOLATED
+def test_of_many_requests_the_newest_violated_one_is_shown_else_the_newest_unless_one_is_named() -> None:
+    later = tuple(replace(event, request="later", at_s=event.at_s + 1e6) for event in HEALTHY)
+    violated_later = tuple(replace(event, request="worse", at_s=event.at_s + 1e6) for event in VIOLATED)
+
+    assert one_request([*HEALTHY, *VIOLATED, *later]) == VIOLATED
+    assert one_request([*VIOLATED, *violated_later, *HEALTHY]) == violated_later
+    assert one_request([*HEALTHY, *later]) == later
     assert one_request([*HEALTHY, *VIOLATED], "good") == HEALTHY
     assert one_request(HEALTHY) == HEALTHY
     assert one_request([*HEALTHY], "unknown") == ()

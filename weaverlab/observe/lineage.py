@@ -71,12 +71,13 @@ def requests(events: Iterable[Event]) -> dict[str, tuple[Event, ...]]:
 
 
 def one_request(events: Iterable[Event], request: str | None = None) -> tuple[Event, ...]:
-    """Return the events of `request` in time order; without a request, of the first violated one, else of the first."""
+    """Return the events of `request` in time order; without one, of the newest violated request, else of the newest."""
     grouped = requests(events)
     if request is not None:
         return grouped.get(request, ())
-    violated = (its_events for its_events in grouped.values() if is_violation(its_events))
-    return next(violated, next(iter(grouped.values()), ()))
+    newest_first = list(reversed(grouped.values()))
+    violated = (its_events for its_events in newest_first if is_violation(its_events))
+    return next(violated, next(iter(newest_first), ()))
 
 
 def violations(events: Iterable[Event]) -> tuple[Violation, ...]:

@@ -38,7 +38,7 @@ def lineage_drawing(events: Iterable[Event], request: str | None = None) -> Draw
 
     Args:
         events: of any number of requests, in any order; some may be missing.
-        request: which one to draw; without it the first that was violated, else the first.
+        request: which one to draw; without it the newest that was violated, else the newest.
     """
     chosen = one_request(events, request)
     if not chosen:
