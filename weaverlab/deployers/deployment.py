@@ -104,7 +104,10 @@ class Deployment:
         return Picture(lambda: callgraph_drawing(look.snapshot()), lambda: look.is_live)
 
     def lineage(self, request: str | None = None) -> Picture:
-        """Draw one request as a space-time diagram: the one with this trace id, or the newest violated, or the newest."""
+        """Draw one request as a space-time diagram.
+
+        It is the one with the trace id `request`; without one, the newest that was violated, else the newest.
+        """
         look = self._look
         return Picture(lambda: lineage_drawing(look.events(), request), lambda: look.is_live)
 
