@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -54,10 +55,13 @@ def write_config(folder: Path, mode: str) -> None:
     (folder / "weaver.toml").write_text(f'[weaverlab]\napp = "greetings.py"\n[App]\nmode = "{mode}"\n')
 
 
-def weaverlab(folder: Path, *args: str, code: str = "") -> subprocess.CompletedProcess[str]:
+def weaverlab(
+    folder: Path, *args: str, code: str = "", environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; or `code`, which does the same in another way."""
-    how = ["-c", code] if code else ["-m", "weaverlab.cli", *args]
-    return subprocess.run([sys.executable, *how], cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S)
+    command = [sys.executable, *(["-c", code] if code else ["-m", "weaverlab.cli", *args])]
+    env = {**os.environ, **(environment or {})}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 @contextmanager

@@ -59,8 +59,7 @@ def completed(folder: Path, words: str) -> list[str]:
     """Return what the Tab key offers in bash at the end of `words`."""
     count = len(words.split(" ")) - 1
     asked = {"_WEAVERLAB_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(count)}
-    command = [sys.executable, "-m", "weaverlab.cli"]
-    done = subprocess.run(command, cwd=folder, env={**os.environ, **asked}, capture_output=True, text=True, timeout=30)
+    done = weaverlab(folder, environment=asked)
     assert done.stderr == ""
     return [line.partition(",")[2] for line in done.stdout.split()]
 

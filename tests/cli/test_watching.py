@@ -181,6 +181,17 @@ def test_a_deployer_that_hangs_is_listed_as_such(folder: Path, terminal: subproc
     assert f"(process {terminal.pid}) does not answer" in done.stdout
 
 
+def test_the_tab_key_completes_components_of_what_answers(folder: Path, terminal: subprocess.Popen[str]) -> None:
+    asked = {"_WEAVERLAB_COMPLETE": "bash_complete", "COMP_WORDS": "weaverlab logs --component G", "COMP_CWORD": "3"}
+
+    assert weaverlab(folder, environment=asked).stdout == "plain,Greeter\n"
+    terminal.send_signal(signal.SIGSTOP)
+    try:
+        assert weaverlab(folder, environment=asked).stdout == "\n"
+    finally:
+        terminal.send_signal(signal.SIGCONT)
+
+
 def test_another_version_of_weaverlab_is_refused_with_both_named(folder: Path) -> None:
     kept = registry.register(Record("0a1b2c3d", "old.App", "multi", "0.0.9", os.getpid(), 5.0, "unix:/nowhere", "00"))
 

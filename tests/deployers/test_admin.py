@@ -143,9 +143,8 @@ def test_who_does_not_know_the_secret_learns_nothing() -> None:
 def test_an_answer_does_not_take_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     never = threading.Event()
     monkeypatch.setattr(weaver.Deployment, "events", lambda self: never.wait(30) and ())
-    monkeypatch.setattr("weaverlab.deployers.attached.ANSWER_TIMEOUT_S", 0.2)
     with weaver.deploy(Speaker, deployer="single", show=nothing):
-        other = attach(registry.running()[0])
+        other = attach(registry.running()[0], patience_s=0.2)
 
         with pytest.raises(AttachError, match=r"no answer within"):
             other.events()

@@ -67,7 +67,7 @@ def test_deployments_are_asked_at_once_and_one_that_has_just_ended_is_left_out(m
     records = [replace(RECORD, id=str(number)) for number in range(4)]
     all_are_asked = threading.Barrier(len(records))
 
-    def attach(record: Record) -> None:
+    def attach(record: Record, patience_s: float) -> None:
         all_are_asked.wait(20)
         raise AttachError(f"{record.id} is silent")
 

@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 SHELLS = ("bash", "zsh", "fish")
 PROGRAM = "weaverlab"
 VARIABLE = "_WEAVERLAB_COMPLETE"
+PATIENCE_S = 0.5  # for deployments to answer, while somebody waits with a finger on the Tab key
 
 Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -40,7 +41,7 @@ def component_names(ctx: click.Context, param: click.Parameter, incomplete: str)
     """Complete the names of the components that run."""
     from weaverlab.status import list_deployments
 
-    snapshots = [one.snapshot for one in list_deployments() if one.snapshot]
+    snapshots = [one.snapshot for one in list_deployments(patience_s=PATIENCE_S) if one.snapshot]
     names = sorted({component.name for snapshot in snapshots for component in snapshot.components})
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 

@@ -27,9 +27,10 @@ ANSWER_TIMEOUT_S = 5 * CONTROL_TIMEOUT_S
 class Attached:
     """A deployment of any process of this user, asked through its admin."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, patience_s: float) -> None:
         self.id = record.id
         self._record = record
+        self._patience_s = patience_s
         self._pool = SyncPool(record.address, bytes.fromhex(record.secret))
 
     def status(self) -> Snapshot:
@@ -57,7 +58,7 @@ class Attached:
 
     def _ask(self, method: str, *args: object) -> Any:
         try:
-            reply = self._pool.call(METHOD_NUMBERS[method], args, ANSWER_TIMEOUT_S)
+            reply = self._pool.call(METHOD_NUMBERS[method], args, self._patience_s)
         except WeaverError as error:
             who = f"deployment {self.id} (process {self._record.pid})"
             if not registry.is_running(self._record):
@@ -68,8 +69,8 @@ class Attached:
         raise failures.unpack(reply.value)
 
 
-def attach(record: Record) -> Attached:
-    """Return a running deployment that can be asked.
+def attach(record: Record, patience_s: float = ANSWER_TIMEOUT_S) -> Attached:
+    """Return a running deployment that can be asked; each answer may take `patience_s` seconds.
 
     Raises:
         AttachError: it runs on another version of WeaverLab than this process.
@@ -79,4 +80,4 @@ def attach(record: Record) -> Attached:
             f"deployment {record.id} runs on WeaverLab {record.weaverlab_version}, this is {WEAVERLAB_VERSION}. "
             f"Use the weaverlab command of its own environment (process {record.pid})."
         )
-    return Attached(record)
+    return Attached(record, patience_s)

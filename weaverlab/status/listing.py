@@ -6,11 +6,13 @@ import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from weaverlab import registry
 from weaverlab.clock import SystemClock
 from weaverlab.deployers import attach
+from weaverlab.deployers.attached import ANSWER_TIMEOUT_S
 from weaverlab.errors import AttachError
 from weaverlab.observe import Snapshot, text_table
 from weaverlab.registry import Record
@@ -28,13 +30,13 @@ class Listed:
     problem: str = ""
 
 
-def list_deployments(deployer: str | None = None) -> list[Listed]:
-    """Return the running deployments, oldest first, all or those of one deployer."""
+def list_deployments(deployer: str | None = None, patience_s: float = ANSWER_TIMEOUT_S) -> list[Listed]:
+    """Return the running deployments, oldest first, all or those of one deployer, in `patience_s` seconds."""
     records = registry.running(deployer)
     if not records:
         return []
     with ThreadPoolExecutor(min(len(records), ASKED_AT_ONCE_MAX)) as pool:
-        return [one for one in pool.map(_ask, records) if one is not None]
+        return [one for one in pool.map(partial(_ask, patience_s), records) if one is not None]
 
 
 def listing_text(deployments: Sequence[Listed]) -> str:
@@ -63,10 +65,10 @@ def listing_dict(one: Listed) -> dict[str, Any]:
     }
 
 
-def _ask(record: Record) -> Listed | None:
+def _ask(patience_s: float, record: Record) -> Listed | None:
     """Return what there is to say of one deployment; None when it ended just now."""
     try:
-        with contextlib.closing(attach(record)) as deployment:
+        with contextlib.closing(attach(record, patience_s)) as deployment:
             return Listed(record, deployment.status())
     except AttachError as error:
         return Listed(record, None, str(error)) if registry.is_running(record) else None
