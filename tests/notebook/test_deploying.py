@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +125,33 @@ def test_stop_and_status_say_what_there_is(kernel: Kernel) -> None:
     assert "Stopped." in kernel.run("%weaver stop").text
     assert "It has been stopped" in kernel.run("%weaver status").text
     assert "has been stopped. Run %weaver deploy again" in kernel.run("weaver.current()").traceback
+
+
+CACHES = """
+class Cache(weaver.Interface):
+    def kind(self) -> str: ...
+
+class Small(weaver.Implements[Cache]):
+    def kind(self) -> str: return "small"
+
+class Large(weaver.Implements[Cache]):
+    def kind(self) -> str: return "large"
+
+class Reader(weaver.Component):
+    cache: weaver.Ref[Cache]
+    def kind(self) -> str: return self.cache.kind()
+"""
+
+
+def test_the_file_chooses_between_two_implementations_of_the_notebook(kernel: Kernel, tmp_path: Path) -> None:
+    (tmp_path / "weaver.toml").write_text('[weaverlab]\nimplementations = { Cache = "Large" }')
+    kernel.run_all(IMPORTS, CACHES)
+    assert "Cache is implemented by Small, Large" in kernel.run("%weaver deploy").traceback
+
+    kernel.run_all(f"%weaver deploy --config {tmp_path / 'weaver.toml'}")
+
+    assert kernel.ask("weaver.current().get(Reader).kind()") == "'large'"
+    assert "stale" not in kernel.run("%weaver status").all_text
 
 
 def test_what_deploys_in_plain_python_shows_its_lines_under_its_cell_too(kernel: Kernel) -> None:

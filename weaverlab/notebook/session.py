@@ -5,7 +5,7 @@ One for each process, as a kernel has one namespace. How things look is not in h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast, get_args
 
 from weaverlab import bundle, deployers
@@ -29,6 +29,7 @@ class Session:
         self.deployment: Deployment | None = None
         self._asked: DeployArguments | None = DeployArguments()  # None: the notebook's own components are no part of it
         self._classes: list[type] = []  # that were deployed, also those that were only reached
+        self._chosen: Mapping[str, str] = {}  # which implementations refs mean
 
     @property
     def is_running(self) -> bool:
@@ -51,7 +52,7 @@ class Session:
         if faults:
             raise WrongUse([*faults, *config.faults])
         self._put_in_place(components, asked.deployer, config, dict(asked.replicas), asked.colocate, say, progress)
-        return self._hold(asked, components)
+        return self._hold(asked, components, config)
 
     def run(self, main: type, deployer: Deployer, config: ConfigGiven, say: Say, progress: Progress) -> Deployment:
         """Deploy a Main class, in the place of what ran before, and begin its body.
@@ -59,10 +60,11 @@ class Session:
         Raises:
             FaultsError, DeployError: as `weaverlab.deploy`.
         """
-        self._put_in_place([main], deployer, deployers.load_config(config), {}, (), say, progress)
+        settings = deployers.load_config(config)
+        self._put_in_place([main], deployer, settings, {}, (), say, progress)
         is_ours = main.__module__ == "__main__" and deployer in get_args(DeployerName)
         asked = DeployArguments((main.__name__,), deployer=cast(DeployerName, deployer)) if is_ours else None
-        return self._hold(asked, [main])
+        return self._hold(asked, [main], settings)
 
     def _put_in_place(
         self,
@@ -90,10 +92,11 @@ class Session:
         if before is not None:
             before.stop()
 
-    def _hold(self, asked: DeployArguments | None, components: list[type]) -> Deployment:
+    def _hold(self, asked: DeployArguments | None, components: list[type], config: Config) -> Deployment:
         """Note what has been deployed, and begin the body of its Main, if it has one."""
         assert self.deployment is not None
-        self._asked, self._classes = asked, _reached(components)
+        self._chosen = config.weaverlab.implementations
+        self._asked, self._classes = asked, _reached(components, self._chosen)
         if self.deployment.has_main:
             self.deployment.start_main()
         return self.deployment
@@ -104,7 +107,7 @@ class Session:
         if self._asked is None:
             return False
         try:
-            classes = _reached(roots(self._asked.names, namespace, faults))
+            classes = _reached(roots(self._asked.names, namespace, faults), self._chosen)
         except DeclarationError:
             return True
         if self.deployment is None or faults or _names(classes) != _names(self._classes):
@@ -155,8 +158,8 @@ def _shared_ports(before: Deployment, config: Config, deployer: Deployer) -> lis
     return sorted(ports & {listener.address.rpartition(":")[2] for listener in before.status().listeners})
 
 
-def _reached(components: list[type]) -> list[type]:
-    return [spec.implementation for spec in build_application(components).components.values()]
+def _reached(components: list[type], chosen: Mapping[str, str]) -> list[type]:
+    return [spec.implementation for spec in build_application(components, chosen).components.values()]
 
 
 def _names(classes: list[type]) -> set[str]:
