@@ -4,7 +4,7 @@ VENV := .venv
 DEMO := experiment run post_notification
 DEBIAN_PACKAGES := chromium
 PYTEST_ARGS ?=
-LINTED := $(wildcard weaverlab tests experiments benchmarks)
+LINTED := $(wildcard weaverlab tests experiments benchmarks docs/examples)
 
 .PHONY: help demo test test-all lint lock clean
 .NOTPARALLEL:

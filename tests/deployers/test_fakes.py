@@ -213,9 +213,17 @@ def test_all_faults_of_fakes_are_reported_at_once_and_before_anything_starts() -
     ]
 
 
-def test_a_class_instead_of_an_object_is_a_fault() -> None:
-    with pytest.raises(DeclarationError, match=r"Clock: FakeClock is a class; pass an object of it: FakeClock\(\)"):
-        weaver.deploy(Alarm, fakes={Clock: FakeClock, Bank: FakeBank()})
+@pytest.mark.parametrize(
+    ("fakes", "fault"),
+    [
+        ([FakeClock()], r"fakes: expected a dict such as \{Clock: FakeClock\(\)\}, saw \["),
+        ({"Clock": FakeClock()}, "fakes: 'Clock' is a name; pass the interface or the component class itself"),
+        ({Clock: FakeClock}, r"Clock: FakeClock is a class; pass an object of it: FakeClock\(\)"),
+    ],
+)
+def test_what_is_no_fake_is_named_with_what_would_be_one(fakes: Any, fault: str) -> None:
+    with pytest.raises(DeclarationError, match=fault):
+        weaver.deploy(Alarm, fakes=fakes)
 
 
 def test_a_fake_for_an_implementation_answers_for_refs_that_mean_it() -> None:

@@ -8,10 +8,23 @@ from collections.abc import Iterator
 import pytest
 
 import weaverlab as weaver
-from weaverlab import Component, Deployment, not_retriable
+from weaverlab import Antipode, Component, Deployment, not_retriable
+from weaverlab.config import parse
 from weaverlab.history import Finished, Started
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
+
+
+class Notes(Component):
+    notes: Antipode
+
+    def init(self) -> None:
+        self.is_first = True
+
+    def write_at_first(self) -> None:
+        if self.is_first:
+            self.notes.write("notes", "key", "text")
+        self.is_first = False
 
 
 class Counter(Component):
@@ -63,6 +76,16 @@ def test_the_second_answer_counts(app: Deployment) -> None:
 
 def test_a_method_that_is_not_retriable_is_executed_once(app: Deployment) -> None:
     assert app.get(Counter).up_once() == 1
+
+
+def test_the_lineage_of_both_executions_comes_back() -> None:
+    with (
+        weaver.deploy(Notes, deployer="rpc", config=parse('[antipode.notes]\ntype = "embedded-kv"\n')) as app,
+        weaver.request(),
+    ):
+        app.get(Notes).write_at_first()
+
+        assert weaver.get_lineage() != b""
 
 
 def test_figures_and_events_show_one_call(app: Deployment) -> None:

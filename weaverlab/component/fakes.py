@@ -39,12 +39,16 @@ def stand_in(cls: type) -> Declaration:
 
 def faults_of_fakes(fakes: Mapping[type, object]) -> list[str]:
     """Return what is wrong with fakes by themselves; whether the application has a use for them is not in here."""
+    if not isinstance(fakes, Mapping):
+        return [f"fakes: expected a dict such as {{Clock: FakeClock()}}, saw {fakes!r}."]
     return [fault for key, fake in fakes.items() for fault in faults_of_key(key) or _faults_of_fake(key, fake)]
 
 
 def faults_of_key(key: object) -> list[str]:
     """Return why nothing could ever be a fake for `key`."""
     name = getattr(key, "__name__", repr(key))
+    if isinstance(key, str):
+        return [f"fakes: {name} is a name; pass the interface or the component class itself."]
     if not is_interface(key) and not is_component(key):
         return [f"fakes: {name} is neither an interface nor a component class, so no ref can ask for it."]
     if issubclass(key, Main):

@@ -72,8 +72,7 @@ def make_plan(
         DeclarationError: the classes are declared wrongly (all faults).
         ConfigError: the configuration does not fit them (all faults).
     """
-    fakes = fakes or {}
-    authored = _authored(roots, config, fakes)
+    authored = _authored(roots, config, fakes or {})
     app = _with_stores(authored, config)
     faults = [*config.faults, *_faults_of_config(authored, config)]
     replicas, colocate = _replicas_given(replicas, faults), _colocate_given(colocate, faults)
@@ -83,12 +82,12 @@ def make_plan(
     groups = _groups(app, counts, together, faults)
     if faults:
         raise ConfigError(faults)
-    return Plan(authored, app, config, groups, _fakes_by_name(authored, fakes))
+    return Plan(authored, app, config, groups, _fakes_by_name(authored, fakes or {}))
 
 
 def _authored(roots: Sequence[type], config: Config, fakes: Mapping[type, object]) -> Application:
     faults = faults_of_fakes(fakes)
-    faked = [key for key in fakes if not faults_of_key(key)]
+    faked = [key for key in fakes if not faults_of_key(key)]  # those with other faults still have their place
     try:
         authored = build_application(roots, config.weaverlab.implementations, faked)
     except DeclarationError as error:
