@@ -258,8 +258,11 @@ sys.stdin.read()
 """
 
 
-def kill_deployer() -> float:
-    """SIGKILL a process that has deployed; return the seconds until no weavelet and no file of it is left."""
+def kill_deployer(freezes_one: bool = False) -> float:
+    """SIGKILL a process that has deployed; return the seconds until no weavelet and no file of it is left.
+
+    With `freezes_one` one of the weavelets has been stopped before.
+    """
     with tempfile.TemporaryDirectory(prefix="wl-") as name:
         root = str(Path(__file__).parent.parent)
         environ = {**os.environ, "TMPDIR": name, "XDG_RUNTIME_DIR": "", "PYTHONPATH": root}
@@ -267,6 +270,8 @@ def kill_deployer() -> float:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ) as deployer:
             assert deployer.stdout is not None
             pids = [int(pid) for pid in deployer.stdout.readline().split()]
+            if freezes_one:
+                os.kill(pids[0], signal.SIGSTOP)
             killed_s = time.monotonic()
             deployer.kill()
             wait_for(lambda: not any(runs(pid) for pid in pids) and not os.listdir(name))
@@ -391,7 +396,7 @@ def runs(pid: int) -> bool:
     """Tell whether this process exists and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -68,3 +68,7 @@ def test_a_deadline_is_kept_while_a_replica_is_frozen(app: Deployment, tmp_path:
     failed = [waited_s for outcome, waited_s in outcomes if isinstance(outcome, RemoteCallError)]
     assert {outcome for outcome, _ in outcomes if not isinstance(outcome, RemoteCallError)} == {other.pid}
     assert min(failed) >= 0.3 and max(failed) < 5.0
+
+
+def test_a_frozen_weavelet_ends_with_its_deployer() -> None:
+    assert trials.kill_deployer(freezes_one=True) < 10.0  # mostly a tenth of a second

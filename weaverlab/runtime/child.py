@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import fcntl
 import os
 import pickle
 import queue
@@ -45,6 +46,7 @@ def main() -> NoReturn:
     try:
         with open(lifeline, "rb", closefd=False) as stdin:
             bootstrap = read_bootstrap(stdin)
+        _wake_at_end(lifeline)
         threading.Thread(target=_watch_lifeline, args=(lifeline, bootstrap), name="lifeline", daemon=True).start()
         code = _run(bootstrap, events)
     except BaseException as error:
@@ -123,6 +125,14 @@ def _take_stdout() -> int:
     os.dup2(2, 1)
     sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 - also where the deployer's own was closed
     return events_fd
+
+
+def _wake_at_end(lifeline: int) -> None:
+    """Have the kernel wake this process at the end of the lifeline: who is stopped could not notice it, nor end."""
+    if hasattr(fcntl, "F_SETSIG"):  # on Linux
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGCONT)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _watch_lifeline(lifeline: int, bootstrap: Bootstrap) -> None:
