@@ -44,12 +44,12 @@ def weaverlab() -> None:
     """
 
 
-@weaverlab.group(cls=InOrder, short_help="The verbs for applications in one process.")
+@click.group(cls=InOrder, short_help="The verbs for applications in one process.")
 def single() -> None:
     """Run applications in one process, and look at those."""
 
 
-@weaverlab.group(cls=InOrder, short_help="The verbs for applications in processes of this machine.")
+@click.group(cls=InOrder, short_help="The verbs for applications in processes of this machine.")
 def multi() -> None:
     """Run applications in processes of this machine, and look at those."""
 
