@@ -43,7 +43,8 @@ def nothing_left(patience_s: float = PATIENCE_S) -> Iterator[None]:
             time.sleep(LOOK_AGAIN_S)
         kill(set(left.processes))  # what one test leaves must not disturb the next
     lines = left.lines()
-    assert not lines, "\n  ".join([f"left behind, {patience_s:g} s after the end:", *lines])
+    if lines:
+        raise AssertionError("\n  ".join([f"left behind, {patience_s:g} s after the end:", *lines]))
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -33,6 +34,8 @@ from weaverlab.runtime import context
 from weaverlab.testing.leftovers import nothing_left
 from weaverlab.testing.processes import started_processes, wait_gone
 from weaverlab.testing.sample import FailsInInit, FailsInMain, Fragile, Order, Shop, SoldOut, Stock, Warehouse
+
+Seen = TypeVar("Seen")
 
 PATIENCE_S = 20.0  # for what must happen in the end, on a machine that is busy with other things
 
@@ -209,8 +212,17 @@ class EngineSuite(DeployerSuite):
             assert paused.pid not in {app.get(Fragile).pid() for _ in range(6)}
             assert [replica.state for replica in app.replicas()] == ["ready", "paused"]
             app.resume(paused.id)
-            while app.get(Fragile).pid() != paused.pid:
-                pass
+            _eventually(lambda: app.get(Fragile).pid() == paused.pid)
+
+    def test_a_process_can_be_killed_on_purpose_and_is_counted(self) -> None:
+        with self.deployed(Fragile) as app:
+            first = app.get(Fragile).pid()
+
+            app.kill("Fragile/0")
+
+            assert app.get(Fragile).pid() != first
+            assert [replica.restarts for replica in app.replicas()] == [1]
+            assert "app.kill()" in app.replicas()[0].last_death
 
     def test_a_call_that_must_not_be_repeated_says_that_it_may_have_been_executed(self) -> None:
         with self.deployed(Fragile) as app:
@@ -224,8 +236,7 @@ class EngineSuite(DeployerSuite):
             with pytest.raises(CallLost):
                 app.get(Fragile).die(7)
             with pytest.raises(StoppedError) as ended:
-                while True:
-                    app.get(Fragile).pid()
+                _eventually(lambda: app.get(Fragile).pid() == 0)
 
         for words in ("Fragile/0", "exited with code 7", "restarts_max = 0", "my last words"):
             assert words in str(ended.value)
@@ -243,10 +254,9 @@ class EngineSuite(DeployerSuite):
         os.mkfifo(fifo)
         with self.deployed(Fragile) as app, ThreadPoolExecutor(2) as others:
             answer = others.submit(app.get(Fragile).wait_for, str(fifo))
-            with fifo.open("w") as pipe:  # opens as soon as the call has arrived
+            with os.fdopen(_eventually(lambda: _writer(fifo)), "w") as pipe:  # as soon as the call has arrived
                 stopped = others.submit(app.stop, PATIENCE_S)
-                while app.is_running:
-                    threading.Event().wait(0.01)
+                _eventually(lambda: not app.is_running)
                 pipe.write("drained")
 
             assert answer.result(PATIENCE_S) == "drained"
@@ -313,6 +323,23 @@ class Said:
     def wait(self) -> None:
         """Wait for the line."""
         assert self._happened.wait(PATIENCE_S), f"nobody said {self._words!r}"
+
+
+def _eventually(look: Callable[[], Seen | None]) -> Seen:
+    """Return what `look` returns once that is something."""
+    ends_s = time.monotonic() + PATIENCE_S
+    while not (seen := look()):
+        assert time.monotonic() < ends_s, f"did not come about within {PATIENCE_S:g} s"
+        time.sleep(0.01)
+    return seen
+
+
+def _writer(fifo: Path) -> int | None:
+    """Return a file descriptor to write to somebody who reads `fifo`; None while nobody does."""
+    try:
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 def _calls(app: Deployment) -> int:
