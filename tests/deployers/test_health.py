@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import resource
 import select
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -243,28 +241,6 @@ def test_a_deployer_that_is_killed_leaves_neither_process_nor_file(
 
     assert wait_gone(before, timeout_s=2.0) == set()
     assert [path for path in temporary.rglob("*") if not path.is_dir() or "state" not in path.parts] == []
-
-
-def test_many_restarts_leave_no_thread_descriptor_or_memory_behind(said: Said) -> None:
-    with weaver.deploy(Clerk, show=said.show) as app:
-        restarts = 0
-
-        def restart(times: int) -> tuple[int, int, int]:
-            nonlocal restarts
-            for _ in range(times):
-                app.kill("Clerk/0")
-                restarts += 1
-                assert said.wait(f"ready again after {restarts} restart")
-            app.get(Desk).who()
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            return threading.active_count(), len(os.listdir("/proc/self/fd")), memory
-
-        threads, descriptors, memory_kib = restart(5)
-        threads_then, descriptors_then, memory_kib_then = restart(25)
-
-    assert threads_then <= threads
-    assert descriptors_then <= descriptors
-    assert memory_kib_then - memory_kib < 2_000
 
 
 # Routing tables
