@@ -172,19 +172,22 @@ class Outcome:
 
     fault: str
     calls: int = 0
+    calls_per_s: float = 0.0
     failed_retriable: int = 0
     failed_once: int = 0
     untrue: list[str] = field(default_factory=list)
     recovered_s: list[float] = field(default_factory=list)
     longest_s: float = 0.0  # that a caller waited, of what may be repeated
     longest_once_s: float = 0.0
-    errors: Counter[str] = field(default_factory=Counter)
+    errors: dict[str, int] = field(default_factory=dict)  # how many of each type
 
 
 def outcome(fault: str, calls: list[Called], path: Path, recovered_s: list[float]) -> Outcome:
     """Hold what callers were told against the calls written down in `path`."""
     done = Counter(path.read_text().split())
     result = Outcome(fault, len(calls), recovered_s=recovered_s)
+    lasted_s = max(call.ended_s for call in calls) - min(call.began_s for call in calls)
+    result.calls_per_s = len(calls) / lasted_s
     result.longest_s = max(call.ended_s - call.began_s for call in calls if call.may_be_repeated)
     result.longest_once_s = max(call.ended_s - call.began_s for call in calls if not call.may_be_repeated)
     for call in calls:
@@ -193,7 +196,7 @@ def outcome(fault: str, calls: list[Called], path: Path, recovered_s: list[float
             if not times:
                 result.untrue.append(f"{call.name} was answered and not executed")
         else:
-            result.errors[type(error).__name__] += 1
+            result.errors[type(error).__name__] = result.errors.get(type(error).__name__, 0) + 1
             result.failed_retriable += call.may_be_repeated
             result.failed_once += not call.may_be_repeated
             if not isinstance(error, RemoteCallError):
