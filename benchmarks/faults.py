@@ -4,9 +4,9 @@
 
 Without a name, all of them: about ten minutes, most of it for the 3,000 deployments of "cycles". Half of the calls are
 of a method that may be repeated, half of one that must not ("once"). "failed" is a call that raised: of the first kind
-none should. "untrue" is a call whose caller heard what was not so: answered and not executed, executed twice though it must
-not be repeated, executed though "certainly not". "recovered" is from the fault until a process that was hit, or the one
-in its place, answered a call; "longest" is the longest that a caller waited, of either kind of call.
+none should. "untrue" is a call whose caller heard what was not so: answered and not executed, executed twice though it
+must not be repeated, executed though "certainly not". "recovered" is from the fault until a process that was hit, or
+the one in its place, answered a call; "longest" is the longest that a caller waited, of either kind of call.
 """
 
 from __future__ import annotations
@@ -84,17 +84,7 @@ def report_outcomes(outcomes: list[trials.Outcome]) -> None:
     for one in outcomes:
         made = (one.fault, one.calls, round(one.calls_per_s))
         failed = (one.failed_retriable, one.failed_once, len(one.untrue))
-        show_row(
-            (
-                one.fault,
-                one.calls,
-                round(one.calls_per_s),
-                *failed,
-                spread(one.recovered_s),
-                ms(one.longest_s),
-                ms(one.longest_once_s),
-            )
-        )
+        show_row((*made, *failed, spread(one.recovered_s), ms(one.longest_s), ms(one.longest_once_s)))
         for untrue in one.untrue[:5]:
             print(f"    {untrue}")
         results.append(asdict(one))
