@@ -46,6 +46,7 @@ class Deployment:
         self._fronts = fronts
         self._changing = threading.RLock()  # held by whoever stops or redeploys; others who want to wait for it
         self._look = Look(deployment_id, version)
+        self._scaled: dict[str, int] = {}  # what `scale` has set in this version, by component
         self._handles: dict[str, Any] = {}  # one for each component, so that replicas are taken in turn
         self.when_asked_to_stop: Callable[[float], None] = self.stop  # by another process; it gives the drain time
         self._published = contextlib.ExitStack()
@@ -149,6 +150,8 @@ class Deployment:
         if isinstance(replicas, bool) or not isinstance(replicas, int) or replicas < 1:
             raise WeaverError(f"replicas of {name}: {replicas!r}; expected a whole number from 1.")
         self._version.backend.scale(name, replicas, drain_s)
+        group = next(group for group in self._version.plan.groups if name in group.components)
+        self._scaled = {**self._scaled, **dict.fromkeys(group.components, replicas)}
 
     def kill(self, replica: str) -> None:
         """Kill a replica (`"Storage/1"`) as a fault would: with SIGKILL. It is started again, however often.
@@ -209,8 +212,8 @@ class Deployment:
         The new version is started beside the old one. When all of it is ready, the handles of this deployment lead to
         it, and so do new connections to its listeners; the body of Main begins there if it runs here. Then the old one
         ends the calls and connections it has, within `drain_s`, and is stopped. No component of one version ever
-        calls one of the other. Embedded stores begin empty. What is not given stays as it was deployed before, with the
-        components in their newest definition.
+        calls one of the other. Embedded stores begin empty. What is not given stays as it was deployed before. Without
+        `components` the same are deployed in their newest definition, as many of each as `scale` has set.
 
         Take methods from handles when you call them: a method that was kept (`store = handle.store`) stays with its
         version, and raises StoppedError when that has been stopped.
@@ -222,12 +225,13 @@ class Deployment:
             self._require_running()
             old = self._version
             was = old.asked
+            scaled = {} if components else self._scaled  # other components may be called otherwise
             self._output.show_anew()
             asked = Asked(
                 components or tuple(registry.current(cls) for cls in was.components),
                 was.deployer,
                 was.config if config is None else load_config(config),
-                was.replicas if replicas is None else replicas,
+                {**(was.replicas or {}), **scaled} if replicas is None else replicas,
                 was.colocate if colocate is None else colocate,
                 was.fakes,
             )
@@ -254,7 +258,7 @@ class Deployment:
                 handles[callee] = handle
         self._version.backend.follow_listeners(nobody_follows)
         new.backend.follow_listeners(self._fronts.follow)
-        self._handles = handles
+        self._handles, self._scaled = handles, {}
         self._version, self._look = new, Look(self.id, new)
 
     @property

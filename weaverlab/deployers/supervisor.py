@@ -438,7 +438,7 @@ class Supervisor:
                 self.note(replica, verdict, "ERROR")
             self._fail(DeployError(verdict))
         elif replica.restart_at_s is not None:
-            pause_s = replica.restart_at_s - self._clock.now_s()
+            pause_s = max(0.0, replica.restart_at_s - self._clock.now_s())
             words = "\n".join([f"{how}; it is started again in {pause_s:.2f} s", *replica.traceback.splitlines()])
             self.note(replica, words)
 
