@@ -46,7 +46,7 @@ class Deployment:
         self._fronts = fronts
         self._changing = threading.RLock()  # held by whoever stops or redeploys; others who want to wait for it
         self._look = Look(deployment_id, version)
-        self._scaled: dict[str, int] = {}  # what `scale` has set in this version, by component
+        self._scaled: dict[str | type, int] = {}  # what `scale` has set in this version, by component
         self._handles: dict[str, Any] = {}  # one for each component, so that replicas are taken in turn
         self.when_asked_to_stop: Callable[[float], None] = self.stop  # by another process; it gives the drain time
         self._published = contextlib.ExitStack()
