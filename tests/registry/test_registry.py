@@ -275,7 +275,7 @@ def test_a_disk_that_is_full_leaves_no_half_a_file() -> None:
     [
         ({"WEAVERLAB_STATE": "/a"}, "/a/deployments"),
         ({"XDG_STATE_HOME": "/b"}, "/b/weaverlab/deployments"),
-        ({"XDG_STATE_HOME": "b", "HOME": "/home/ann"}, "/home/ann/.local/state/weaverlab/deployments"),
+        ({"XDG_STATE_HOME": "b", "HOME": "/ann"}, "/ann/.local/state/weaverlab/deployments"),
     ],
 )
 def test_the_place_follows_the_environment(
