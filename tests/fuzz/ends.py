@@ -1,0 +1,165 @@
+"""Both ends without sockets, fed with mutants: what they must never do, checked after each of them.
+
+Of every mutant: the only error is the one that the protocol has for it; the reader always has room for a next byte,
+and never more than it may take; the same messages come out however the bytes are cut into reads; a connection that
+raised is closed. Of some, since it is slow to look: how much memory was taken, and how many lines of Python ran, which
+is how a hang shows without a clock. Not in here: values. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NamedTuple, Protocol
+
+from tests.fuzz.mutations import FRAME_BYTES_MAX, Mutant
+from tests.fuzz.recording import SECRET, Conversation
+from tests.fuzz.relay import Said
+from weaverlab.errors import AuthenticationError, ProtocolError
+from weaverlab.wire import ClientHandshake, Connection, FrameReader, Message, Notice, Role, ServerHandshake
+from weaverlab.wire.connection import State
+from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
+
+WIDE_BYTES, NARROW_BYTES = 1 << 14, 1 << 8  # of scratch memory: most frames fit into it, most do not
+ODD_BYTES = 61  # of one read, so that the ends of reads and of frames seldom agree
+
+NONCE_AT = 8  # in a message of the handshake
+# What nobody looks at: of a HELLO the proof, of a PROOF the detail and the nonce; of a CHALLENGE the detail, of a
+# WELCOME everything behind the step. Any other byte that is changed must end the handshake.
+UNUSED = {
+    Said.BY_CLIENT: (range(40, 72), range(7, 40)),
+    Said.BY_SERVER: (range(7, 8), range(7, 72)),
+}
+
+
+class Reader(Protocol):
+    """What FrameReader and Connection have in common."""
+
+    def get_buffer(self) -> memoryview: ...
+    def received(self, count: int) -> list[Message]: ...
+
+
+class Outcome(NamedTuple):
+    """What came out of some bytes."""
+
+    messages: list[tuple[str, object]]
+    error: str
+
+
+def outcome(reader: Reader, data: bytes, read_bytes: int) -> Outcome:
+    """Feed `data` to `reader`, at most `read_bytes` at a time."""
+    messages: list[tuple[str, object]] = []
+    left = memoryview(data)
+    while left:
+        memory = reader.get_buffer()
+        assert 0 < len(memory) <= FRAME_BYTES_MAX, f"room for {len(memory)} bytes"
+        count = min(len(memory), len(left), read_bytes)
+        memory[:count] = left[:count]
+        try:
+            messages += map(_content, reader.received(count))
+        except ProtocolError as error:
+            return Outcome(messages, str(error))
+        left = left[count:]
+    return Outcome(messages, "")
+
+
+def _content(message: Message) -> tuple[str, object]:
+    """Return what is in `message`; what is empty in it may also be missing."""
+    parts = message._asdict() if isinstance(message, Notice) else vars(message)
+    return type(message).__name__, {name: part for name, part in parts.items() if part}
+
+
+def check_frames(mutant: Mutant, receiver: Said) -> Outcome:
+    """Give a mutant of frames to the end that would receive it; return what came of it. Raises AssertionError."""
+    wide = outcome(FrameReader(FRAME_BYTES_MAX, WIDE_BYTES), mutant.data, len(mutant.data))
+    narrow = outcome(FrameReader(FRAME_BYTES_MAX, NARROW_BYTES), mutant.data, ODD_BYTES)
+    assert wide.error == narrow.error, (wide.error, narrow.error)
+    assert _agree(wide, narrow)
+    role = Role.CLIENT if receiver is Said.BY_CLIENT else Role.SERVER
+    connection = Connection(role, FRAME_BYTES_MAX)
+    inner = outcome(connection, mutant.data, ODD_BYTES)
+    assert _agree(inner, narrow)
+    assert (connection.state is State.CLOSED) == bool(inner.error)
+    return inner
+
+
+def _agree(one: Outcome, other: Outcome) -> bool:
+    """Whether the same messages came out. What comes before a mistake in the same read is not handed out."""
+    if not one.error and not other.error:
+        return one.messages == other.messages
+    count = min(len(one.messages), len(other.messages))
+    return one.messages[:count] == other.messages[:count]
+
+
+def check_handshake(mutant: Mutant, conversation: Conversation, receiver: Said) -> bool:
+    """Give changed messages to an end in its handshake; return whether it was convinced. Raises AssertionError."""
+    sender = Said.BY_SERVER if receiver is Said.BY_CLIENT else Said.BY_CLIENT
+    handshake = _handshake(conversation, receiver)
+    for start in range(0, len(mutant.data) - MESSAGE_BYTES + 1, MESSAGE_BYTES):
+        if handshake.is_done:
+            break
+        try:
+            handshake.receive(mutant.data[start : start + MESSAGE_BYTES])
+        except (AuthenticationError, ProtocolError):
+            assert not handshake.is_done
+            return False
+    if handshake.is_done:
+        for was, now, unused in zip(
+            conversation.said(sender).handshake, _messages(mutant.data), UNUSED[sender], strict=False
+        ):
+            changed = [at for at in range(MESSAGE_BYTES) if was[at] != now[at] and at not in unused]
+            assert not changed, f"convinced although bytes {changed} were changed"
+    return handshake.is_done
+
+
+def _messages(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), MESSAGE_BYTES):
+        yield data[start : start + MESSAGE_BYTES]
+
+
+def _handshake(conversation: Conversation, receiver: Said) -> ClientHandshake | ServerHandshake:
+    """Return the end as it was in the conversation, whose nonce it uses again: else no proof would ever be right."""
+    hello, challenge = conversation.client.handshake[0], conversation.server.handshake[0]
+    if receiver is Said.BY_SERVER:
+        return ServerHandshake(SECRET, challenge[NONCE_AT : NONCE_AT + NONCE_BYTES])
+    return ClientHandshake(SECRET, conversation.mode, hello[NONCE_AT : NONCE_AT + NONCE_BYTES])
+
+
+@contextmanager
+def bounded_memory(data: bytes) -> Iterator[None]:
+    """Fail when more memory is taken than the limit on frames, the reader's own, and a few copies of `data`."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    bytes_max = FRAME_BYTES_MAX + 64 * 1024 + 20 * len(data) + 100_000
+    assert peak_bytes <= bytes_max, f"{peak_bytes:,} bytes were taken for {len(data):,}; at most {bytes_max:,} may be"
+
+
+class TooManySteps(AssertionError):
+    """What should take a number of steps that is known takes more."""
+
+
+@contextmanager
+def bounded_steps(data: bytes) -> Iterator[None]:
+    """Fail when more lines of Python run than are needed for so many reads of so many frames."""
+    steps_left = 2_000 + 200 * (len(data) // 24 + len(data) // ODD_BYTES)
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal steps_left
+        steps_left -= 1
+        if steps_left < 0:
+            raise TooManySteps(f"in {frame.f_code.co_qualname}" if sys.version_info >= (3, 11) else "too many steps")
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
