@@ -26,20 +26,12 @@ class LoopThread:
 
         Ctrl-C cancels it too. Either way it gets some time to clean up before the exception goes on.
         """
-        has_ended = threading.Event()
-
-        async def body() -> Any:
-            try:
-                return await coroutine
-            finally:
-                has_ended.set()
-
-        future = asyncio.run_coroutine_threadsafe(body(), self.loop)
+        call = _Call(coroutine)
         try:
-            return future.result(timeout_s)
+            return asyncio.run_coroutine_threadsafe(call.run(), self.loop).result(timeout_s)
         except BaseException:
-            if future.cancel():
-                has_ended.wait(END_TIMEOUT_S)
+            self.loop.call_soon_threadsafe(call.cancel)
+            call.has_ended.wait(END_TIMEOUT_S)
             raise
 
     def stop(self) -> None:
@@ -61,6 +53,30 @@ class LoopThread:
                     self.loop.run_forever()
         finally:
             self.loop.close()
+
+
+class _Call:
+    """A coroutine that can be cancelled at any moment: also before it has begun, when it then never begins."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._coroutine = coroutine
+        self._task: asyncio.Task[Any] | None = None
+        self.has_ended = threading.Event()
+
+    async def run(self) -> Any:
+        self._task = asyncio.current_task()
+        try:
+            return await self._coroutine
+        finally:
+            self.has_ended.set()
+
+    def cancel(self) -> None:
+        """Cancel it, on the thread of its loop; nothing happens when it has ended."""
+        if self._task is not None:
+            self._task.cancel()
+        else:
+            self._coroutine.close()
+            self.has_ended.set()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
