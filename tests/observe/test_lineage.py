@@ -62,6 +62,12 @@ def test_a_violation_without_a_recorded_arrival_is_still_one() -> None:
     assert str(violation) == "posts/p42 was read in us before it arrived"
 
 
+def test_a_violation_names_the_table_where_it_says_more_than_the_store() -> None:
+    (violation,) = violations([replace(event, table="drafts") for event in (wrote(1.0, 1), observed(2.0, False))])  # type: ignore[call-arg]
+
+    assert str(violation) == "posts/drafts/p was read in us before it arrived"
+
+
 def test_events_are_grouped_by_request_in_time_order() -> None:
     mixed = [event for pair in zip(HEALTHY[::-1], VIOLATED[::-1], strict=False) for event in pair]
 

@@ -38,10 +38,8 @@ class Violation:
 
     def __str__(self) -> str:
         where = f" in {self.observed.region}" if self.observed.region else ""
-        what = f"{self.observed.store}/{self.observed.key}"
-        if self.early_s is None:
-            return f"{what} was read{where} before it arrived"
-        return f"{what} was read{where} {milliseconds_text(self.early_s)} before it arrived"
+        how_early = f" {milliseconds_text(self.early_s)}" if self.early_s is not None else ""
+        return f"{item_text(self.observed)} was read{where}{how_early} before it arrived"
 
 
 @dataclass(frozen=True)
