@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from functools import cached_property
 
 import pytest
@@ -72,37 +71,6 @@ def test_the_interface_decides_what_is_async():
         "Write `async def fetch(self, post_id)`, or change the interface.",
         "StorageEU.store: is `async def`, but interface Storage says `def`. "
         "Write `def store(self, post, urgent=False)`, or change the interface.",
-    )
-
-
-def test_a_method_may_not_be_a_generator():
-    class StorageEU(Implements[Storage]):
-        def store(self, post, urgent=False):
-            yield post
-
-        async def fetch(self, post_id): ...
-
-    assert fault_of(StorageEU) == (
-        "StorageEU.store: uses `yield`, but a method must return its whole result: return a list. "
-        "Streams between components are not supported yet."
-    )
-
-
-@pytest.mark.parametrize("stream", [Iterator[int], AsyncIterator[int], "Iterator[int]"])
-def test_an_interface_may_not_promise_a_stream(stream):
-    def read(self): ...
-
-    read.__annotations__["return"] = stream
-
-    class Feed(Interface):
-        items = read
-
-    class FeedEU(Implements[Feed]):
-        def items(self): ...
-
-    assert fault_of(FeedEU) == (
-        f"Feed.items: returns {stream}, which cannot be sent: return a list. "
-        "Streams between components are not supported yet."
     )
 
 

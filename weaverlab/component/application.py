@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from weaverlab.component import registry
 from weaverlab.component.declare import extends
 from weaverlab.component.key_types import KeyType
+from weaverlab.component.shapes import Shape
 from weaverlab.errors import DeclarationError, nearest
 
 
@@ -16,10 +17,20 @@ class MethodSpec:
     """One method of an interface; `signature` is the interface's, without `self`, `key_type` that of a routed one."""
 
     name: str
-    is_async: bool
+    shape: Shape
     retriable: bool
     signature: inspect.Signature
     key_type: KeyType | None = None
+
+    @property
+    def is_async(self) -> bool:
+        """Whether callers await its answer, or each item of it; else they block."""
+        return self.shape.is_async
+
+    @property
+    def streams(self) -> bool:
+        """Whether it answers with a stream of items."""
+        return self.shape.streams
 
     @property
     def has_keywords(self) -> bool:

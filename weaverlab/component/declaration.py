@@ -113,7 +113,7 @@ def _read_methods(declaration: Declaration) -> None:
         declaration.faults += faults_of_implementation(cls, interface, methods)
     if not faults:
         declaration.methods = tuple(
-            method_spec(name, promised, getattr(cls, name, promised), once=declaration.is_main and name == "main")
+            method_spec(interface, name, getattr(cls, name, promised), once=declaration.is_main and name == "main")
             for name, promised in sorted(methods.items())
         )
 

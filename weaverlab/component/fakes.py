@@ -7,13 +7,15 @@ Where its calls are answered is the runtime's business.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from weaverlab.component import registry
 from weaverlab.component.application import MethodSpec
 from weaverlab.component.declaration import Declaration, read
 from weaverlab.component.declare import Main, interface_of, is_component, is_interface
 from weaverlab.component.methods import interface_methods, method_spec
+from weaverlab.component.shapes import Shape, shape_of
 from weaverlab.errors import nearest
 
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -32,7 +34,7 @@ def stand_in(cls: type) -> Declaration:
     if not isinstance(interface, type):
         return read(cls)  # with the fault that it names no interface
     methods, faults = interface_methods(interface)
-    specs = tuple(method_spec(name, promised, getattr(cls, name, promised)) for name, promised in methods.items())
+    specs = tuple(method_spec(interface, name, getattr(cls, name, method)) for name, method in methods.items())
     config_class = read(cls).config_class if is_component(cls) else None
     return Declaration(cls, interface, specs, config_class=config_class, faults=faults)
 
@@ -63,7 +65,7 @@ def _faults_of_fake(key: type, fake: object) -> list[str]:
     if not isinstance(interface, type):
         return []  # a fault of the declaration of `key`, reported with it
     methods, _ = interface_methods(interface)
-    promised = [method_spec(name, method, method) for name, method in methods.items()]
+    promised = [method_spec(interface, name, method) for name, method in methods.items()]
     return [fault for method in promised if (fault := _fault_of_method(key, interface, method, fake))]
 
 
@@ -71,27 +73,23 @@ def _fault_of_method(key: type, interface: type, method: MethodSpec, fake: objec
     """Return why calls of `method` cannot be passed on to `fake`."""
     name, who = method.name, f"fakes: {key.__name__}: {type(fake).__name__}"
     bare = [parameter.replace(annotation=parameter.empty) for parameter in method.signature.parameters.values()]
-    expected = f"{_define(method.is_async)} {name}{inspect.Signature([_SELF, *bare])}"
+    expected = method.shape.example(f"{name}{inspect.Signature([_SELF, *bare])}")
     written = getattr(fake, name, None)
     if not callable(written) or _is_bare_promise(fake, name, interface):
         others = [other for other in dir(fake) if not other.startswith("_") and other != name]
-        return f"{who} has no method {name!r}.{nearest(name, others)} Write `{expected}`."
-    if _is_async(written) != method.is_async:
-        is_written = _define(not method.is_async)
-        return f"{who}.{name} is `{is_written}`, but {interface.__name__} says otherwise. Write `{expected}`."
+        return f"{who} has no method {name!r}.{nearest(name, others)} Write {expected}."
+    shape = _shape(written, fake)
+    if shape is not method.shape and not (method.streams and shape is Shape.VALUE):  # which may return any iterable
+        return f"{who}.{name} is {shape.value}, but {interface.__name__} says otherwise. Write {expected}."
     if not _accepts(written, method.signature):
         taken = inspect.signature(written)
-        return f"{who}.{name} takes {taken}, but is called as {interface.__name__} says: `{expected}`."
+        return f"{who}.{name} takes {taken}, but is called as {interface.__name__} says: {expected}."
     return None
 
 
-def _define(is_async: bool) -> str:
-    return "async def" if is_async else "def"
-
-
-def _is_async(written: object) -> bool:
+def _shape(written: Callable[..., Any], fake: object) -> Shape:
     flags = getattr(getattr(written, "__code__", None), "co_flags", 0)
-    return isinstance(flags, int) and inspect.iscoroutinefunction(written)  # a mock of a function has a mock of flags
+    return shape_of(written, type(fake)) if isinstance(flags, int) else Shape.VALUE  # a mock has a mock of flags
 
 
 def _is_bare_promise(fake: object, name: str, interface: type) -> bool:

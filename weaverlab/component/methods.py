@@ -6,20 +6,18 @@ Names that start with an underscore are the author's own business and never look
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from functools import cached_property
-from typing import Any, Generic, get_origin
+from typing import Any, Generic
 
 from weaverlab.component.annotations import is_class, marker_of, own_annotations, parts, resolve
 from weaverlab.component.application import MethodSpec
 from weaverlab.component.declare import FILLED, FRAMEWORK, is_component, is_interface
 from weaverlab.component.marshal import AutoMarshal
+from weaverlab.component.shapes import Method, faults_of_stream, shape_of
 from weaverlab.component.travel import faults_of_record
 from weaverlab.errors import nearest
 
-Method = Callable[..., Any]
 LIFE_CYCLE = ("init", "shutdown")
-_STREAMS = (Iterator, Generator, AsyncIterator, AsyncGenerator)
 
 
 def interface_methods(interface: type) -> tuple[dict[str, Method], list[str]]:
@@ -50,28 +48,31 @@ def interface_methods(interface: type) -> tuple[dict[str, Method], list[str]]:
 def faults_of_implementation(implementation: type, interface: type, methods: dict[str, Method]) -> list[str]:
     """Return how `implementation` differs from the `methods` of `interface`."""
     faults = []
-    members = public_members(implementation)
+    members, promises = public_members(implementation), public_members(interface)
     own = {name for name, (owner, member) in members.items() if not is_interface(owner) and callable(member)}
     for name, promised in methods.items():
         where = f"{implementation.__name__}.{name}"
+        shape = shape_of(promised, promises[name][0])
         if name not in own:
             faults.append(
                 f"{implementation.__name__}: method {name!r} of interface {interface.__name__} is missing."
-                f"{nearest(name, own - set(methods))} Expected `{header(name, promised)}`."
+                f"{nearest(name, own - set(methods))} Expected {shape.example(name + shown(promised))}."
             )
             continue
-        written = members[name][1]
-        if inspect.iscoroutinefunction(written) != inspect.iscoroutinefunction(promised):
+        owner, written = members[name]
+        written_shape = shape_of(written, owner)
+        if written_shape is not shape:
+            whole = " and return a list" if written_shape.streams and not shape.streams else ""
             faults.append(
-                f"{where}: is `{_def(written)}`, but interface {interface.__name__} says `{_def(promised)}`. "
-                f"Write `{header(name, promised)}`, or change the interface."
+                f"{where}: is {written_shape.value}, but interface {interface.__name__} says {shape.value}. "
+                f"Write {shape.example(name + shown(promised))}{whole}, or change the interface."
             )
         elif parameters_of(written) != parameters_of(promised):
             faults.append(
                 f"{where}: takes {shown(written)}, but interface {interface.__name__} says {shown(promised)}; "
                 "names, kinds and defaults must be the same."
             )
-        faults += _faults_of_generator(where, written)
+        faults += faults_of_stream(where, written, owner)
     return faults
 
 
@@ -81,7 +82,9 @@ def faults_of_life_cycle(cls: type, name: str) -> list[str]:
     where = f"{cls.__name__}.{name}"
     if not inspect.isfunction(member):
         return [f"{where}: must be a method, `def {name}(self)` or `async def {name}(self)`."]
-    faults = _faults_of_generator(where, member)
+    faults = []
+    if inspect.isgeneratorfunction(member) or inspect.isasyncgenfunction(member):
+        faults.append(f"{where}: uses `yield`, but nobody reads a stream from it. Write it without.")
     required = len(inspect.signature(member).parameters)
     if required != 1:
         faults.append(
@@ -91,13 +94,14 @@ def faults_of_life_cycle(cls: type, name: str) -> list[str]:
     return faults
 
 
-def method_spec(name: str, promised: Method, written: Method, *, once: bool = False) -> MethodSpec:
+def method_spec(interface: type, name: str, written: Method, *, once: bool = False) -> MethodSpec:
     """Return the facts callers need about a method; a mark on the interface or on the implementation counts."""
+    owner, promised = public_members(interface)[name]
     signature = inspect.signature(promised)
     marked = any(getattr(method, "__weaver_not_retriable__", False) for method in (promised, written))
     return MethodSpec(
         name=name,
-        is_async=inspect.iscoroutinefunction(promised),
+        shape=shape_of(promised, owner),
         retriable=not (marked or once),
         signature=signature.replace(parameters=list(signature.parameters.values())[1:]),
     )
@@ -163,26 +167,7 @@ def _faults_of_shape(where: str, method: Method, owner: type) -> list[str]:
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
     ):
         return [f"{where}: its first parameter must be `self`."]
-    return _faults_of_generator(where, method) or _faults_of_stream(where, method, owner) + _faults_of_records(
-        method, owner
-    )
-
-
-def _faults_of_generator(where: str, method: Method) -> list[str]:
-    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
-        return [f"{where}: uses `yield`, but a method must return its whole result: return a list. {_NO_STREAMS}"]
-    return []
-
-
-def _faults_of_stream(where: str, method: Method, owner: type) -> list[str]:
-    written = getattr(method, "__annotations__", {}).get("return")
-    try:
-        returned = resolve(written, owner)
-    except Exception:  # annotations of methods are the author's; we only look for streams
-        return []
-    if (get_origin(returned) or returned) in _STREAMS:
-        return [f"{where}: returns {written}, which cannot be sent: return a list. {_NO_STREAMS}"]
-    return []
+    return faults_of_stream(where, method, owner) + _faults_of_records(method, owner)
 
 
 def _faults_of_records(method: Method, owner: type) -> list[str]:
@@ -197,9 +182,6 @@ def _faults_of_records(method: Method, owner: type) -> list[str]:
             if is_class(record) and issubclass(record, AutoMarshal):
                 faults += faults_of_record(record)
     return faults
-
-
-_NO_STREAMS = "Streams between components are not supported yet."
 
 
 def _faults_of_data(interface: type) -> list[str]:

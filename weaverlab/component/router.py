@@ -17,7 +17,6 @@ from weaverlab.component.application import ComponentSpec, MethodSpec
 from weaverlab.component.declare import WithRouter, interface_of, is_component, is_interface, type_argument
 from weaverlab.component.key_types import Faults, KeyType, read_key_type
 from weaverlab.component.methods import (
-    Method,
     header,
     interface_methods,
     parameters_of,
@@ -25,6 +24,7 @@ from weaverlab.component.methods import (
     required_arguments,
     shown,
 )
+from weaverlab.component.shapes import Method
 from weaverlab.errors import RoutingError, nearest
 from weaverlab.types import Key
 
