@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 
-from weaverlab import Component, Main, not_retriable
+from weaverlab import Component, Main, Ref, not_retriable
 
 
 class Healthy(Component):
@@ -16,6 +16,24 @@ class Healthy(Component):
 
 class FailsInInit(Component):
     def init(self) -> None:
+        raise ValueError("no such disk")
+
+
+class SaysGoodbye(Component):
+    def ping(self) -> str:
+        return "pong"
+
+    def shutdown(self) -> None:
+        print("goodbye")
+
+
+class FailsAfterOthers(Component):
+    """Its init fails when what it refers to is ready."""
+
+    polite: Ref[SaysGoodbye]
+
+    def init(self) -> None:
+        self.polite.ping()
         raise ValueError("no such disk")
 
 

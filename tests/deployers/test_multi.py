@@ -16,6 +16,7 @@ import weaverlab as weaver
 from tests.apps import broken
 from tests.apps.shop import Catalogue, Fragile, Front, Shop, Storage, Unpicklable, config
 from weaverlab.config import parse
+from weaverlab.deployers.version import DeployerName
 from weaverlab.errors import CallLost, ConfigError, DeployError, RemoteApplicationError, StoppedError
 from weaverlab.testing.processes import started_processes, wait_gone
 
@@ -100,6 +101,16 @@ def test_an_init_that_fails_in_this_process_fails_the_deploy_the_same_way(deploy
         weaver.deploy(broken.FailsInInit, broken.Healthy, deployer=deployer)
 
     assert isinstance(failed.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("deployer", ["single", "rpc", "multi"])
+def test_what_was_ready_when_another_init_failed_is_shut_down(
+    deployer: DeployerName, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(DeployError, match="no such disk"):
+        weaver.deploy(broken.FailsAfterOthers, deployer=deployer)
+
+    assert "goodbye" in "".join(capfd.readouterr())
 
 
 def test_an_interrupt_while_an_init_hangs_leaves_no_process(tmp_path: Path) -> None:

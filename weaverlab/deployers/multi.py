@@ -100,8 +100,8 @@ class Multi:
             self._supervisor.start()
             self._supervisor.wait_ready(self._placed, START_S, progress)
             self._keep_contact(self._placed)
-        except BaseException:
-            self._abandon()
+        except BaseException:  # what is ready has things to tidy up
+            self.stop(0.0)
             raise
         self._stage = "running"
 

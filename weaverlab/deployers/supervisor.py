@@ -474,11 +474,12 @@ class Supervisor:
         return f"{replica.id} ({', '.join(replica.placement.hosted)}) {first}{more}.\n{rest}"
 
     def _fail(self, error: DeployError) -> None:
-        """Give up: everything is killed, and whoever waits learns why."""
+        """Give up: whoever waits learns why. Everything is killed, unless somebody waits who stops it in order."""
         with self._changed:
             if self.failure is None:
                 self.failure = error
             self._is_stopping = True
             self._changed.notify_all()
-        self.kill(self.replicas)
-        self._on_failure(error)
+        if self._was_ready:
+            self.kill(self.replicas)
+            self._on_failure(error)
