@@ -4,15 +4,17 @@ VENV := .venv
 DEMO := experiment run post_notification
 DEBIAN_PACKAGES := chromium
 PYTEST_ARGS ?=
+FUZZ_ARGS ?=
 LINTED := $(wildcard weaverlab tests experiments benchmarks docs/examples)
 
-.PHONY: help demo test test-all lint lock clean
+.PHONY: help demo test test-all fuzz lint lock clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo      install and run the demonstration: a causality anomaly, and its cure"
 	@echo "make test      install what the tests need and run them (PYTEST_ARGS='-k wire' for some of them)"
 	@echo "make test-all  the same under every Python from 3.10 to 3.13 that is on this machine"
+	@echo "make fuzz      a million mutated frames and more, minutes instead of seconds (FUZZ_ARGS='--frames 5000000')"
 	@echo "make lint      check style (ruff) and types (mypy, strict)"
 	@echo "make lock      write requirements.lock anew after a change of pyproject.toml (UPGRADE=1: newest versions)"
 	@echo "make clean     remove environments, caches and builds"
@@ -31,6 +33,10 @@ test:
 test-all:
 	@scripts/debian.sh $(DEBIAN_PACKAGES)
 	@scripts/test-all.sh $(PYTEST_ARGS)
+
+fuzz:
+	@scripts/venv.sh $(VENV) "$(PYTHON)" test
+	@$(VENV)/bin/python -m tests.fuzz $(FUZZ_ARGS)
 
 lint:
 	@scripts/venv.sh $(VENV) "$(PYTHON)" dev

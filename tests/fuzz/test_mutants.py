@@ -1,4 +1,4 @@
-"""Recorded conversations, changed at every byte, against both ends without their sockets (see `ends` for what must hold).
+"""Recorded conversations, changed at every byte, against both ends without their sockets: `ends` says what must hold.
 
 Here it is a sample of the changes; `make fuzz` takes all of them, and more than a million together.
 """
