@@ -42,6 +42,9 @@ class Passage:
         """Return what the other one is to get. Raises Cut to end the connection."""
         return data
 
+    def on_end(self) -> None:
+        """Both sides have been closed."""
+
 
 class Relay:
     """Listens at `path` and connects to `target` for everybody who comes."""
@@ -112,10 +115,11 @@ class Relay:
             self._end(sock)
 
     def _end(self, sock: socket.socket) -> None:
-        other = self._ends.pop(sock)[0]
+        other, _, passage = self._ends.pop(sock)
         del self._ends[other]
         sock.close()
         other.close()
+        passage.on_end()
 
 
 @contextlib.contextmanager
