@@ -130,6 +130,17 @@ class DeadlineExceeded(RemoteCallError, TimeoutError):
     """The call's time ran out before an answer came."""
 
 
+class Cancelled(BaseException):
+    """Raised in a blocking method whose caller has left, or whose time is over; nobody waits for its result.
+
+    Like KeyboardInterrupt and asyncio.CancelledError it is no `Exception`, so `except Exception` lets it through. Clean
+    up in `finally`, and let it go on.
+    """
+
+    def __init__(self, message: str = "the caller of this method has left, or its time is over") -> None:
+        super().__init__(message)
+
+
 class RemoteApplicationError(WeaverError):
     """A component raised an exception that cannot be raised here; here are its type, message and traceback."""
 

@@ -1,0 +1,208 @@
+"""Ends blocking methods whose caller has left, or whose time is over.
+
+The thread that executes a method does not look at its socket meanwhile. One other thread does, for all connections of
+a server: it sleeps in the kernel until one of them hangs up, or until the earliest deadline of the running calls, so
+a call does not wake it. It ends a method by raising `Cancelled` in its thread, as Ctrl-C is raised in the main thread:
+between two steps of the interpreter, hence not before what runs in C has returned. (A method that waits for another
+WeaverLab call wakes at least every half second.)
+
+The exception may hit the method and nothing else: not our code around it, not the thread's next call. For that, a
+call costs a few attributes, and a lock when there is something to sort out:
+
+    thread of the call                           watching thread, holding the lock
+    -------------------------------------------  ---------------------------------------------
+    ends_s = its deadline          window open   is_cancelled = True
+    the method runs                              if the window is open: raise in that thread
+    ends_s = inf                   window shut
+    if is_cancelled: with the lock, take back
+    what has been raised but has not arrived
+
+Each side writes before it reads what the other wrote, so at least one of them sees the other. Where there is no epoll
+(macOS), deadlines are noticed and hang-ups are not. Not in here: what the caller is told (see `runtime.dispatch`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import select
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from weaverlab.clock import SystemClock
+from weaverlab.errors import Cancelled
+
+_SHUT = math.inf  # the deadline of a thread that executes no method
+_HANG_UP = getattr(select, "EPOLLRDHUP", 0)
+STOP_TIMEOUT_S = 5.0  # for the watching thread, which never waits for anything but the kernel
+
+_raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc  # holds the interpreter's own lock meanwhile
+_raise_in_thread.argtypes = (ctypes.c_ulong, ctypes.py_object)
+_NOTHING: Any = ctypes.py_object()  # in place of an exception: takes back the one that has not arrived
+
+
+class Watch:
+    """What the thread of one connection executes. Made, and run, on that thread."""
+
+    __slots__ = ("_thread_id", "_watcher", "ends_s", "has_hung_up", "is_cancelled", "is_raised")
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.ends_s = _SHUT
+        self.has_hung_up = False
+        self.is_cancelled = False  # something may have been raised that has not arrived
+        self.is_raised = False  # in the window that is open now
+        self._watcher = watcher
+        self._thread_id = threading.get_ident()
+
+    def run(self, ends_s: float, function: Callable[..., Any], *args: Any) -> Any:
+        """Return what `function` returns; cancel it at `ends_s`, or when the connection hangs up.
+
+        Raises:
+            Cancelled: it was, and `has_hung_up` tells why. After `run` has ended, none can arrive.
+        """
+        self.is_raised = False
+        self.ends_s = ends_s
+        try:
+            if self.has_hung_up:
+                raise Cancelled
+            if ends_s < self._watcher.wakes_s:
+                self._watcher.wake_at(ends_s)
+            return function(*args)
+        finally:
+            self.ends_s = _SHUT
+            if self.is_cancelled:
+                self._take_back()
+
+    def cancel(self, now_s: float) -> None:
+        """End the method that runs, if its caller has left or its time is over. REQUIRES: the watcher's lock."""
+        self.is_cancelled = True
+        is_unwanted = self.ends_s != _SHUT if self.has_hung_up else self.ends_s <= now_s
+        if is_unwanted and not self.is_raised:  # once, so that it can clean up
+            self.is_raised = True
+            _raise_in_thread(self._thread_id, Cancelled)
+
+    def _take_back(self) -> None:
+        """See to it that nothing arrives later. What has been raised may arrive in here, and then it is done, too."""
+        with self._watcher.lock:
+            _raise_in_thread(self._thread_id, _NOTHING)
+            self.is_cancelled = False
+
+
+class Watcher:
+    """The watching thread of one server."""
+
+    def __init__(self) -> None:
+        self.wakes_s = math.inf  # when it looks for late calls; read without the lock
+        self.lock = threading.Lock()  # guards everything here, and every raising; held for moments
+        self._watches: dict[int, Watch] = {}  # by file descriptor
+        self._wake_reader, self._wake = os.pipe()
+        self._epoll = select.epoll() if hasattr(select, "epoll") else _NoEpoll(self._wake_reader)
+        self._epoll.register(self._wake_reader, select.POLLIN)
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="weaverlab-hangups", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread: nothing is cancelled any more, though methods may still run."""
+        with self.lock:
+            self._is_stopping = True
+            self._watches.clear()
+            self.wakes_s = -math.inf  # so that no call tries to wake it
+            os.write(self._wake, b"x")
+        self._thread.join(STOP_TIMEOUT_S)
+        self._epoll.close()
+        os.close(self._wake)
+        os.close(self._wake_reader)
+
+    def watch(self, sock: socket.socket) -> Watch:
+        """Watch a connection, which this thread begins to serve."""
+        watch = Watch(self)
+        with self.lock:
+            if not self._is_stopping:
+                self._watches[sock.fileno()] = watch
+                self._epoll.register(sock.fileno(), _HANG_UP)
+        return watch
+
+    def expect_drain(self, sock: socket.socket) -> None:
+        """Take only the end of both directions for a hang-up from now on: we are about to shut one ourselves."""
+        with self.lock:
+            if self._is_watched(sock.fileno()):
+                self._epoll.modify(sock.fileno(), 0)  # that end is reported whatever one asks for
+
+    def forget(self, sock: socket.socket) -> None:
+        """Watch a connection no longer. Before its descriptor is closed, and given to another."""
+        with self.lock:
+            if self._is_watched(sock.fileno()):
+                self._epoll.unregister(sock.fileno())
+            self._watches.pop(sock.fileno(), None)
+
+    def wake_at(self, ends_s: float) -> None:
+        """Look for late calls at `ends_s`, too."""
+        with self.lock:
+            if ends_s < self.wakes_s:
+                self.wakes_s = ends_s
+                os.write(self._wake, b"x")
+
+    def _is_watched(self, descriptor: int) -> bool:
+        return descriptor in self._watches and not self._watches[descriptor].has_hung_up
+
+    def _run(self) -> None:
+        while True:
+            sleep_s = self.wakes_s - SystemClock.now_s()
+            events = self._epoll.poll(None if sleep_s == math.inf else max(sleep_s, 0))
+            now_s = SystemClock.now_s()
+            with self.lock:
+                if self._is_stopping:
+                    return
+                for descriptor, _ in events:
+                    self._look_at(descriptor, now_s)
+                if self.wakes_s <= now_s:
+                    self._cancel_late(now_s)
+
+    def _look_at(self, descriptor: int, now_s: float) -> None:
+        """Cancel what runs for a connection that has hung up."""
+        if descriptor == self._wake_reader:
+            os.read(descriptor, 1024)
+        elif self._is_watched(descriptor) and _has_hung_up(descriptor):  # else it is another's since the event came
+            self._epoll.unregister(descriptor)
+            watch = self._watches[descriptor]
+            watch.has_hung_up = True
+            watch.cancel(now_s)
+
+    def _cancel_late(self, now_s: float) -> None:
+        self.wakes_s = (
+            math.inf
+        )  # first: calls that begin from now on wake us, and those that began before are seen here
+        running = list(self._watches.values())
+        for watch in running:
+            if watch.ends_s <= now_s:
+                watch.cancel(now_s)
+        self.wakes_s = min((watch.ends_s for watch in running if not watch.is_raised), default=math.inf)
+
+
+def _has_hung_up(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, _HANG_UP)
+    return bool(poll.poll(0))
+
+
+class _NoEpoll:
+    """Takes the place of epoll where there is none: wakes when told to, and sees no connection hang up."""
+
+    def __init__(self, wake_reader: int) -> None:
+        self._wake_reader = wake_reader
+
+    def register(self, descriptor: int, events: int) -> None: ...
+    def modify(self, descriptor: int, events: int) -> None: ...
+    def unregister(self, descriptor: int) -> None: ...
+    def close(self) -> None: ...
+
+    def poll(self, timeout_s: float | None) -> list[tuple[int, int]]:
+        readable = select.select([self._wake_reader], [], [], timeout_s)[0]
+        return [(descriptor, select.POLLIN) for descriptor in readable]
