@@ -18,10 +18,11 @@ import weaverlab as weaver
 from tests.apps.lessons import Clerk, Desk, Office, Parent, TakesItsTime
 from tests.apps.shop import Fragile
 from tests.deployers.test_lessons import TIMEOUT_S, Said, answers
-from weaverlab.deployers import deaths, health, supervisor
+from weaverlab.deployers import asking, deaths, health, supervisor
 from weaverlab.deployers.deaths import death, details
 from weaverlab.deployers.routes import first_table, next_table
 from weaverlab.errors import CallLost, DeadlineExceeded
+from weaverlab.history import Started
 from weaverlab.routing import Member
 from weaverlab.testing.processes import started_processes, wait_gone
 
@@ -80,6 +81,20 @@ def test_a_call_of_a_replica_that_hangs_alone_ends_at_its_deadline() -> None:
 
         os.kill(app.replicas(Desk)[0].pid, signal.SIGCONT)
         assert app.get(Desk).who() == "Clerk/0"
+
+
+def test_what_a_replica_told_before_it_hung_is_still_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "CONTROL_TIMEOUT_S", 0.2)
+    with weaver.deploy(Office, Clerk) as app:
+        with weaver.request():
+            app.get(Office).who()
+        events, calls = app.events(), app.status().calls()
+        assert any(event.replica == "Clerk/0" for event in events if isinstance(event, Started)) and len(calls) == 2
+
+        for replica in app.replicas():
+            freeze(replica.pid)
+
+        assert (app.events(), app.status().calls()) == (events, calls)
 
 
 def test_a_replica_that_hangs_for_long_is_killed_and_started_again(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:

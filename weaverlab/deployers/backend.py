@@ -85,7 +85,7 @@ class Backend(Protocol):
         """Tell `follow`, and nobody else, where listeners are bound: now, and whenever that may have changed."""
 
     def counts(self) -> tuple[MethodCounts, ...]:
-        """Return the method counts of all weavelets that answer."""
+        """Return the method counts of all weavelets; of one that does not answer, those that it told last."""
 
     def events(self) -> tuple[Event, ...]:
-        """Return the events of traced requests of all weavelets that answer, in order of time."""
+        """Return the events of traced requests, in order of time; of whom does not answer, those that it told last."""

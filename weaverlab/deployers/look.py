@@ -23,7 +23,7 @@ class Look:
     def __init__(self, deployment_id: str, version: Version) -> None:
         self._deployment_id = deployment_id
         self._version = version
-        self._newest_events: tuple[Event, ...] = ()
+        self._history: tuple[Event, ...] = ()  # of the embedded stores, as they told it last
         self._last: tuple[Snapshot, tuple[Event, ...]] | None = None
 
     @property
@@ -51,12 +51,9 @@ class Look:
 
     def _events(self) -> tuple[Event, ...]:
         backend = self._version.backend
-        events = list(backend.events())
         if EmbeddedStores.__name__ in self._version.plan.app.components and backend.state == "running":
-            events += ask(backend.door.handle(CLIENT, EmbeddedStores.__name__).history)
-        if backend.failure is None:  # the processes of a failed deployment are gone, and so is what they recorded
-            self._newest_events = tuple(sorted(events, key=lambda event: event.at_s))
-        return self._newest_events
+            self._history = ask(backend.door.handle(CLIENT, EmbeddedStores.__name__).history) or self._history
+        return tuple(sorted([*backend.events(), *self._history], key=lambda event: event.at_s))
 
     def _snapshot(self) -> Snapshot:
         version, plan, backend = self._version, self._version.plan, self._version.backend

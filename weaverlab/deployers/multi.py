@@ -73,6 +73,8 @@ class Multi:
         self._table = door.routing
         self._placed = dict(placed)  # by replica, also of those that are gone: they may come back to their address
         self._contacts: dict[str, Contact] = {}
+        self._last_counts: dict[str, tuple[MethodCounts, ...]] = {}  # what each replica answered last
+        self._last_events: dict[str, tuple[Event, ...]] = {}
         self._supervisor = Supervisor(
             placed.values(),
             engine,
@@ -172,10 +174,10 @@ class Multi:
             self._tell_listeners()
 
     def counts(self) -> tuple[MethodCounts, ...]:
-        return merge([*self.door.counts(), *self._ask_all(lambda control: control.counts())])
+        return merge([*self.door.counts(), *self._ask_all(lambda control: control.counts(), self._last_counts)])
 
     def events(self) -> tuple[Event, ...]:
-        events = [*self.door.events(), *self._ask_all(lambda control: control.events())]
+        events = [*self.door.events(), *self._ask_all(lambda control: control.events(), self._last_events)]
         return tuple(sorted(events, key=lambda event: event.at_s))
 
     def _bootstrap(self, placement: Placement) -> Bootstrap:
@@ -304,19 +306,24 @@ class Multi:
             return False
         return True
 
-    def _ask_all(self, question: Callable[[WeaveletControl], tuple[Item, ...]]) -> list[Item]:
-        """Return the answers of all weavelets that answer; the first silence of one is the last time it is asked."""
-        answers: list[Item] = []
-        for replica in self._supervisor.replicas.values():
+    def _ask_all(
+        self, question: Callable[[WeaveletControl], tuple[Item, ...]], last: dict[str, tuple[Item, ...]]
+    ) -> list[Item]:
+        """Return the answers of all weavelets; of one that does not answer now, what it answered `last`.
+
+        The first silence of a weavelet is the last time that it is asked, until it is heard of again.
+        """
+        replicas = list(self._supervisor.replicas.values())
+        for replica in replicas:
             if replica.state != "ready":
                 continue
             try:
-                answers += in_time(partial(question, self._control(replica.id)))
+                last[replica.id] = in_time(partial(question, self._control(replica.id)))
             except DeadlineExceeded:
                 self._supervisor.found_silent(replica)
             except (RemoteCallError, StoppedError):
                 continue  # it has just died
-        return answers
+        return [item for replica in replicas for item in last.get(replica.id, ())]
 
     def _control(self, replica: str) -> WeaveletControl:
         return self.door.control(DEPLOYER, replica, self._placed[replica].address)
