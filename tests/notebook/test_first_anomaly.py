@@ -22,7 +22,13 @@ def executed(tmp_path_factory: pytest.TempPathFactory, kernel_environment: dict[
     """The notebook after all its cells have run, in a folder of its own; any cell that raises fails this."""
     folder = tmp_path_factory.mktemp("anomaly")
     notebook = nbformat.read(shutil.copy(NOTEBOOK, folder), as_version=4)
-    client = NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        notebook,
+        timeout=60,
+        iopub_timeout=60,  # by default it takes no more than four seconds for the outputs of a cell that has ended
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+    )
     with nothing_left():
         client.execute(env=kernel_environment)
     return notebook
