@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
@@ -16,8 +17,10 @@ import pytest
 
 import weaverlab as weaver
 from tests.apps.clocked import Alarm, AtomicClock, Bank, Clock
-from weaverlab import Component, Main, Ref
-from weaverlab.errors import DeclarationError, StoppedError
+from weaverlab import Antipode, Component, Implements, Interface, Listener, Main, Ref, WithConfig
+from weaverlab.config import parse
+from weaverlab.deployers.version import DeployerName
+from weaverlab.errors import ConfigError, DeclarationError, StoppedError
 from weaverlab.testing.processes import started_processes, wait_gone
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
@@ -224,6 +227,85 @@ def test_all_faults_of_fakes_are_reported_at_once_and_before_anything_starts() -
 def test_what_is_no_fake_is_named_with_what_would_be_one(fakes: Any, fault: str) -> None:
     with pytest.raises(DeclarationError, match=fault):
         weaver.deploy(Alarm, fakes=fakes)
+
+
+# What the file of the application says of what a fake replaces
+
+
+class Shelf(Interface):
+    def look(self) -> str: ...
+
+
+class WoodenShelf(Implements[Shelf], Shelf):
+    def look(self) -> str:
+        return "wood"
+
+
+class SteelShelf(Implements[Shelf], Shelf):
+    def look(self) -> str:
+        return "steel"
+
+
+@dataclass
+class CellarSettings:
+    degrees: int
+
+
+class Cellar(Component, WithConfig[CellarSettings]):
+    shelf: Ref[Shelf]
+    bottles: Antipode
+    door: Listener
+
+    def look(self) -> str:
+        return self.shelf.look()
+
+
+class Waiter(Component):
+    cellar: Ref[Cellar]
+
+    def ask(self) -> str:
+        return self.cellar.look()
+
+
+class FakeCellar:
+    def look(self) -> str:
+        return "nothing"
+
+
+RESTAURANT = """
+[weaverlab]
+implementations = { Shelf = "SteelShelf" }
+
+[listeners]
+door = "127.0.0.1:1"
+
+[multi]
+replicas = { Cellar = 2, SteelShelf = 3 }
+colocate = [["Waiter", "SteelShelf"]]
+
+[regions]
+eu = ["Cellar", "SteelShelf"]
+us = ["Waiter"]
+
+[antipode.bottles]
+type = "embedded-kv"
+
+[Cellar]
+degrees = 12
+"""
+
+
+@pytest.mark.parametrize("deployer", ["single", "rpc", "multi"])
+def test_a_file_may_speak_of_what_a_fake_replaces(deployer: DeployerName) -> None:
+    with weaver.deploy(Waiter, deployer=deployer, config=parse(RESTAURANT), fakes={Cellar: FakeCellar()}) as app:
+        assert app.get(Waiter).ask() == "nothing"
+        assert [component.region for component in app.status().components if component.name == "Waiter"] == ["us"]
+        assert app.status().stores == app.status().listeners == ()
+
+
+def test_a_typing_error_in_the_file_is_one_with_fakes_too() -> None:
+    with pytest.raises(ConfigError, match=r"\[Cellr\]: is neither a component.*Did you mean 'Cellar'"):
+        weaver.deploy(Waiter, config=parse(RESTAURANT + "[Cellr]\n"), fakes={Cellar: FakeCellar()})
 
 
 def test_a_fake_for_an_implementation_answers_for_refs_that_mean_it() -> None:

@@ -99,9 +99,11 @@ class _Builder:
             self.faults.append(f"An application has one Main, but these are: {', '.join(mains)}. Deploy one of them.")
 
     def check_choices(self) -> None:
-        """Each choice is between implementations of an interface that some ref asks for."""
+        """Each choice is between implementations of an interface that some ref asks for, or would but for a fake."""
         for key, name in self.chosen.items():
             if key not in self.asked:
+                if self.faked:
+                    continue
                 short = sorted({interface.__name__ for interface in self.asked.values()})
                 self.faults.append(
                     f"[weaverlab] implementations: no ref of this application asks for {key!r}.{nearest(key, short)} "

@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 from weaverlab.component import Application, ComponentSpec, build_application
 from weaverlab.component.fakes import fake_for, faults_of_fakes, faults_of_key
 from weaverlab.config import Config, faults_of_names
+from weaverlab.deployers.replaced import without_replaced
 from weaverlab.errors import ConfigError, DeclarationError
 from weaverlab.runtime.listeners import ANY_FREE_PORT
 from weaverlab.stores import EmbeddedStores
@@ -73,6 +74,8 @@ def make_plan(
         ConfigError: the configuration does not fit them (all faults).
     """
     authored = _authored(roots, config, fakes or {})
+    if fakes:
+        config = without_replaced(config, roots, authored)
     app = _with_stores(authored, config)
     faults = [*config.faults, *_faults_of_config(authored, config)]
     replicas, colocate = _replicas_given(replicas, faults), _colocate_given(colocate, faults)
