@@ -68,7 +68,7 @@ class RoutingError(WeaverError):
 
 
 class AuthenticationError(WeaverError):
-    """A peer did not prove that it knows this deployment's secret."""
+    """A peer did not prove that it belongs to this deployment: by its secret or, with mtls, by a certificate."""
 
 
 class ProtocolError(WeaverError):
@@ -139,6 +139,10 @@ class Cancelled(BaseException):
 
     def __init__(self, message: str = "the caller of this method has left, or its time is over") -> None:
         super().__init__(message)
+
+
+class NotPermitted(RemoteCallError):
+    """The callee refused, as no component of the caller's group has a ref to it (mtls). Repeating it is no use."""
 
 
 class RemoteApplicationError(WeaverError):

@@ -52,7 +52,8 @@ class MultiSection:
     """[multi]: how components become processes of this machine.
 
     `restarts_max` is how many times in a row one replica may die before the deployment fails. `balance` says which of
-    several replicas takes a call without a key: each in turn, or the one that has the fewest calls.
+    several replicas takes a call without a key: each in turn, or the one that has the fewest calls. With `mtls`,
+    weavelets speak TLS, prove by certificates who they are, and may call only what their components have refs to.
     """
 
     replicas: dict[str, int] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class MultiSection:
     start_method: Literal["forkserver", "spawn"] = "forkserver"
     restarts_max: int = 5
     balance: Balance = "round_robin"
+    mtls: bool = False
     listeners: dict[str, str] = field(default_factory=dict)
 
 

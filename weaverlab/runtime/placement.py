@@ -14,6 +14,7 @@ from typing import BinaryIO
 from weaverlab.config import Config
 from weaverlab.errors import ProtocolError
 from weaverlab.routing import RoutingTable
+from weaverlab.transport.tls import Credentials
 
 BOOTSTRAP_BYTES_MAX = 1 << 30  # a notebook may ship large constants; beyond this it is certainly a mistake
 _LENGTH = struct.Struct(">Q")
@@ -25,7 +26,8 @@ class Placement:
 
     `routing` is what is known when it starts; later tables come through its control component. `address` is empty in a
     deployment of one process, where nobody calls from outside. With `runs_main` the body of Main begins as soon as the
-    weavelet is ready, else when its deployer says so.
+    weavelet is ready, else when its deployer says so. With `mtls`, `credentials` prove who it is, and `may_call` says
+    which components each colocation group has a ref to: calls to others are refused.
     """
 
     deployment_id: str
@@ -40,6 +42,8 @@ class Placement:
     secret: bytes = field(repr=False)
     runs_main: bool = False
     proxies: dict[str, str] = field(default_factory=dict)  # where clients connect, by listener
+    credentials: Credentials | None = field(default=None, repr=False)
+    may_call: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

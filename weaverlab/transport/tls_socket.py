@@ -1,0 +1,179 @@
+"""A socket whose bytes are encrypted, for both data paths as good as a plain one.
+
+    send    bytes -> engine -> ciphertext -> socket          receive    socket -> ciphertext -> engine -> bytes
+
+The engine (`ssl.SSLObject`) does no I/O and is all the cryptography there is. What reads and writes is the plain socket
+below, in whatever mode it was put: its timeouts in the kernel, and its BlockingIOError, are what callers see. So:
+
+1. What the peer has not taken as a whole, it has not taken: `send` raises BlockingIOError, and whoever goes on must
+   begin with the same bytes, which are encrypted already. Both paths do.
+2. The engine may hold bytes that no selector knows of. `may_hold_more` says so, after a read that filled its memory.
+3. A stream ends politely only by TLS's own "close notify". Anything else was cut, perhaps by somebody in between.
+4. One thread at a time reads and writes. `shutdown` may come from any: it touches the plain socket only.
+
+Not in here: who the peer is, and the TLS handshake (see `tls`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from weaverlab.wire.values import Buffer
+
+# Plaintext of one `send`, ciphertext of one `recv`: eight records, so that one end decrypts while the other encrypts.
+CHUNK_BYTES = 128 * 1024
+RECORD_BYTES = 17 * 1024  # a record with its overhead, at most
+
+
+class Engine:
+    """TLS as a machine: ciphertext in and out, no I/O."""
+
+    __slots__ = ("feed", "read", "ssl", "take", "write")
+
+    def __init__(self, context: ssl.SSLContext, is_server: bool) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.ssl = context.wrap_bio(incoming, outgoing, server_side=is_server)
+        self.feed = incoming.write  # ciphertext that has come
+        self.take = outgoing.read  # ciphertext to send
+        self.write = self.ssl.write  # bytes to encrypt
+        self.read: Any = self.ssl.read  # decrypted bytes; called with (most, memory) it returns how many
+
+    def shake(self) -> bool:
+        """Go on with the handshake as far as what has come allows; return whether it is done. Raises ssl.SSLError."""
+        try:
+            self.ssl.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+
+class TlsSocket:
+    """A connected plain socket and the engine, after its handshake, that speaks through it."""
+
+    def __init__(self, sock: socket.socket, engine: Engine) -> None:
+        self.may_hold_more = False
+        self.fileno = sock.fileno
+        self.setsockopt = sock.setsockopt
+        self.settimeout = sock.settimeout
+        self.gettimeout = sock.gettimeout
+        self.setblocking = sock.setblocking
+        self._sock = sock
+        self._engine = engine
+        self._unsent = memoryview(b"")  # ciphertext that the kernel has not taken yet, of ...
+        self._encrypted = 0  # ... so many bytes, which the caller takes for not sent
+        self._stopped_reading = False
+        self._maker = os.getpid()
+
+    def __enter__(self) -> TlsSocket:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, frames: TracebackType | None) -> None:
+        self.close()
+
+    # Sending
+
+    def send(self, data: Buffer) -> int:
+        """Send the start of `data`; return how many bytes of it have left. See rule 1."""
+        if not self._unsent:
+            piece = data if len(data) <= CHUNK_BYTES else memoryview(data)[:CHUNK_BYTES]
+            self._encrypted = self._engine.write(piece)
+            self._unsent = memoryview(self._engine.take())
+        self._unsent = self._unsent[self._sock.send(self._unsent) :]
+        if self._unsent:
+            raise BlockingIOError(errno.EAGAIN, "the peer has not taken everything yet")
+        return self._encrypted
+
+    def sendmsg(self, pieces: Sequence[Buffer]) -> int:
+        """The same for several pieces in a row. Small ones share records; large ones are encrypted where they are."""
+        if self._unsent or len(pieces) == 1 or len(pieces[0]) >= CHUNK_BYTES:
+            return self.send(pieces[0])
+        joined = bytearray()
+        for piece in pieces:
+            joined += memoryview(piece)[: CHUNK_BYTES - len(joined)]
+            if len(joined) == CHUNK_BYTES:
+                break
+        return self.send(joined)
+
+    def sendall(self, data: Buffer) -> None:
+        """Send all of `data`. BlockingIOError is the kernel's timeout, after which nobody knows how much has left."""
+        left = memoryview(data)
+        while left:
+            left = left[self.send(left) :]
+
+    # Receiving
+
+    def recv(self, count: int) -> bytes:
+        """Return between 1 and `count` bytes; none when the peer has ended the stream."""
+        memory = bytearray(count)
+        return bytes(memory[: self.recv_into(memory)])
+
+    def recv_into(self, memory: bytearray | memoryview, nbytes: int = 0, flags: int = 0) -> int:
+        """Fill `memory`, or its first `nbytes`, with what there is; return how much: 0 at the stream's end.
+
+        With MSG_WAITALL wait until all of it has come, or the kernel's timeout is over.
+
+        Raises:
+            BlockingIOError: there is nothing now.
+            ConnectionResetError: the stream was cut off.
+            ssl.SSLError: somebody has changed it on its way.
+        """
+        target = memoryview(memory)[:nbytes] if nbytes else memoryview(memory)
+        waits_for_all = bool(flags & socket.MSG_WAITALL)
+        read, size, done = self._engine.read, len(target), 0
+        while True:
+            try:
+                while done < size:
+                    count = read(size - done, target[done:] if done else target)
+                    if not count:  # the peer has announced the end
+                        return done
+                    done += count
+                self.may_hold_more = True
+                return done
+            except ssl.SSLWantReadError:
+                self.may_hold_more = False
+                if done and not waits_for_all:
+                    return done
+            except ssl.SSLZeroReturnError:  # it has, and this end too
+                return done
+            except ssl.SSLError:
+                if done:
+                    return done  # what came before the fault, which the next read meets again
+                raise
+            try:
+                ciphertext = self._sock.recv(CHUNK_BYTES if size > RECORD_BYTES else RECORD_BYTES)
+            except BlockingIOError:
+                if done:
+                    return done
+                raise
+            if ciphertext:
+                self._engine.feed(ciphertext)
+            elif self._stopped_reading:
+                return done
+            else:
+                raise ConnectionResetError(errno.ECONNRESET, "the TLS stream was cut off: its end was not announced")
+
+    # Ending
+
+    def shutdown(self, how: int) -> None:
+        """Stop reading, or both ways, from any thread. What was begun to be read ends as a plain socket's does."""
+        self._stopped_reading = True
+        self._sock.shutdown(how)
+
+    def close(self) -> None:
+        """Say that the stream ends here, unless something of it is still missing, and close the socket."""
+        if self._sock.fileno() >= 0 and not self._unsent and os.getpid() == self._maker:  # a fork's copy says nothing
+            self._announce_end()
+        self._sock.close()
+
+    def _announce_end(self) -> None:
+        with contextlib.suppress(ssl.SSLError):  # it waits for the peer's own announcement; or the stream is broken
+            self._engine.ssl.unwrap()
+        with contextlib.suppress(OSError):  # the peer has gone already, or does not read
+            self._sock.send(self._engine.take(), socket.MSG_DONTWAIT)
