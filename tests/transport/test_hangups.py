@@ -25,7 +25,6 @@ LATER_S = 20.0  # from now: no deadline of these tests
 @pytest.fixture
 def watcher() -> Iterator[Watcher]:
     watcher = Watcher()
-    watcher.start()
     yield watcher
     watcher.stop()
 
@@ -187,7 +186,6 @@ def test_a_descriptor_that_belongs_to_another_connection_by_now_is_not_blamed(wa
 def test_without_epoll_deadlines_are_kept_all_the_same(monkeypatch):
     monkeypatch.delattr(hangups.select, "epoll")
     watcher = Watcher()
-    watcher.start()
 
     assert Served(watcher, spin, lambda: "next", timeout_s=0.05).wait() == [Cancelled, "next"]
     watcher.stop()
@@ -196,7 +194,6 @@ def test_without_epoll_deadlines_are_kept_all_the_same(monkeypatch):
 def test_a_watcher_that_was_stopped_disturbs_nobody_and_leaves_nothing():
     before = descriptors()
     watcher = Watcher()
-    watcher.start()
     begun, release = threading.Event(), threading.Event()
     served = Served(watcher, lambda: (begun.set(), release.wait(20))[1], lambda: "next", timeout_s=0.3)
     assert begun.wait(5)

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.transport.conftest import ECHO, HOLD, IGNORE, SECRET, World, descriptors
-from weaverlab.errors import CallLost
+from weaverlab.errors import CallLost, Unreachable
 from weaverlab.transport import LoopThread
 from weaverlab.transport import server as server_module
 from weaverlab.transport.sockets import connect
@@ -251,6 +251,23 @@ def test_running_out_of_descriptors_delays_new_connections_and_nothing_else(worl
     late.close()
 
 
+def test_a_connection_too_many_is_refused_at_once_and_taken_when_another_has_ended(world, monkeypatch):
+    monkeypatch.setattr(server_module, "CONNECTIONS_MAX", 3)
+    server = world.serve()
+    others = [friend(world, mode) for mode in (Mode.SYNC, Mode.SYNC, Mode.MUX)]
+    wait_until(lambda: repr(server).endswith("sync=2, mux=1)"))
+
+    with pytest.raises(Unreachable):
+        world.pool().call(ECHO, 1, 5.0)
+
+    assert world.rejected == ["3 connections are open, which is as many as there may be"]
+    others[0].close()
+    wait_until(lambda: repr(server).endswith("sync=1, mux=1)"))
+    assert world.pool().call(ECHO, 1, 5.0).value == 1
+    for sock in others:
+        sock.close()
+
+
 def test_stop_waits_for_the_call_in_flight_and_answers_it(world, in_thread):
     server, pool = world.serve(), world.pool()
     outcome = in_thread(pool.call, HOLD, "held", 10.0)
@@ -282,7 +299,7 @@ def test_a_call_that_crosses_the_goodbye_is_not_executed(world, in_thread):
         sock.sendall(encode_call(1, HOLD, 5.0, b"", b"", b"", encode_value("first"))[0])
         world.methods.entered.acquire()
         stopping = in_thread(server.stop, 10.0)
-        wait_until(lambda: not os.path.exists(world.path))
+        wait_until(lambda: all(connection._is_draining for connection in server._connections))
         with contextlib.suppress(BrokenPipeError):
             sock.sendall(encode_call(2, ECHO, 5.0, b"", b"", b"", encode_value("second"))[0])
         world.methods.release.set()

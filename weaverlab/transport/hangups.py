@@ -91,8 +91,21 @@ class Watch:
             self.is_cancelled = False
 
 
+class _OfThisThread(threading.local):
+    watch: Watch | None = None
+
+
+_of_this_thread = _OfThisThread()
+
+
+def run_watched(ends_s: float, function: Callable[..., Any], *args: Any) -> Any:
+    """Do what `Watch.run` does where this thread serves a connection, else simply call `function`."""
+    watch = _of_this_thread.watch
+    return function(*args) if watch is None else watch.run(ends_s, function, *args)
+
+
 class Watcher:
-    """The watching thread of one server."""
+    """The watching thread of one server. It begins at once."""
 
     def __init__(self) -> None:
         self.wakes_s = math.inf  # when it looks for late calls; read without the lock
@@ -103,9 +116,6 @@ class Watcher:
         self._epoll.register(self._wake_reader, select.POLLIN)
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="weaverlab-hangups", daemon=True)
-
-    def start(self) -> None:
-        """Begin to watch."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -122,7 +132,7 @@ class Watcher:
 
     def watch(self, sock: socket.socket) -> Watch:
         """Watch a connection, which this thread begins to serve."""
-        watch = Watch(self)
+        _of_this_thread.watch = watch = Watch(self)
         with self.lock:
             if not self._is_stopping:
                 self._watches[sock.fileno()] = watch

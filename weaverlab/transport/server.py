@@ -24,6 +24,7 @@ from functools import partial
 from weaverlab.clock import SystemClock, secret_bytes
 from weaverlab.transport.address import open_socket, unix_path
 from weaverlab.transport.handler import Handler, logger
+from weaverlab.transport.hangups import Watcher
 from weaverlab.transport.loop import LoopThread
 from weaverlab.transport.patience import Patience, never
 from weaverlab.transport.server_mux import ServerLink
@@ -36,6 +37,9 @@ BACKLOG = 1024  # the kernel caps it; whoever comes later waits in connect()
 UNPROVEN_MAX = 64  # connections in the handshake at once
 # A handshake takes well under a millisecond, so who needs longer than this while others wait is cut off.
 UNPROVEN_PATIENCE_S = 0.25
+# Of both kinds together; each of the blocking ones holds a thread. A caller that is one too many is turned away at
+# once, and tries again, or at another replica, until its deadline.
+CONNECTIONS_MAX = 4096
 ACCEPT_RETRY_S = 0.1  # after running out of descriptors: others must close theirs first
 ABORT_JOIN_S = 0.5  # for threads to notice that their connection was broken
 
@@ -62,6 +66,7 @@ class Server:
         self._given_loop = loop
         self._own_loop: LoopThread | None = None
         self._listener: socket.socket | None = None
+        self._watcher: Watcher  # from `start` on
         self._wake, self._wake_reader = -1, -1
         self._numbers = itertools.count(1)
         self._is_stopping = False
@@ -69,7 +74,7 @@ class Server:
         self._lock = threading.Lock()
         self._has_room = threading.Condition(self._lock)
         self._unproven: dict[socket.socket, None] = {}  # oldest first
-        self._connections: set[SyncConnection] = set()
+        self._connections: dict[SyncConnection, socket.socket] = {}
         self._links: set[ServerLink] = set()
         self._threads: set[threading.Thread] = set()
 
@@ -80,13 +85,14 @@ class Server:
         """Listen. Raises OSError when the address is in use; a file left by a dead server is replaced."""
         self._listener = _listen(self._path)
         self._wake_reader, self._wake = os.pipe()
+        self._watcher = Watcher()
         self._start_thread(self._accept_until_stopped, "weaverlab-accept")
 
     def stop(self, drain_timeout_s: float) -> None:
         """Take no more calls, wait at most `drain_timeout_s` for those in flight, then close everything.
 
-        Idempotent. Not to be called on the loop's thread. A blocking method that still runs afterwards keeps its
-        daemon thread until it returns.
+        What still runs then is cancelled. Idempotent. Not to be called on the loop's thread. A blocking method that
+        does not let itself be cancelled keeps its daemon thread until it returns.
         """
         with self._lock:
             if self._is_stopping or self._listener is None:
@@ -98,16 +104,18 @@ class Server:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)  # first, so that whoever comes now is told at once that nobody is here
         with self._lock:
-            unproven, connections = list(self._unproven), list(self._connections)
+            unproven, connections = list(self._unproven), dict(self._connections)
         for sock in unproven:
             _break(sock)
-        for connection in connections:
+        for connection, sock in connections.items():
+            self._watcher.expect_drain(sock)
             connection.begin_drain()
         self._drain_links(drain_timeout_s)
         self._join_threads(ends_s)
         for connection in connections:
             connection.abort()
         self._join_threads(SystemClock.now_s() + ABORT_JOIN_S)
+        self._watcher.stop()
         if self._own_loop is not None:
             self._own_loop.stop()
         self._listener.close()
@@ -141,8 +149,11 @@ class Server:
             while len(self._unproven) >= UNPROVEN_MAX and not self._is_stopping:
                 if not self._has_room.wait(UNPROVEN_PATIENCE_S):
                     _break(next(iter(self._unproven)))
-            if self._is_stopping:
+            open_count = len(self._connections) + len(self._links) + len(self._unproven)
+            if self._is_stopping or open_count >= CONNECTIONS_MAX:
                 sock.close()
+                if not self._is_stopping:
+                    self._on_reject(f"{open_count} connections are open, which is as many as there may be")
                 return
             self._unproven[sock] = None
         try:
@@ -210,12 +221,14 @@ class Server:
         with self._lock:
             if self._is_stopping:
                 return
-            self._connections.add(connection)
+            self._connections[connection] = sock
         try:
+            self._watcher.watch(sock)
             connection.serve()
         finally:
+            self._watcher.forget(sock)
             with self._lock:
-                self._connections.discard(connection)
+                del self._connections[connection]
 
     def _serve_mux(self, sock: socket.socket) -> None:
         sock.setblocking(False)
