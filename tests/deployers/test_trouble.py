@@ -192,6 +192,21 @@ def test_a_stray_module_in_the_working_directory_is_not_taken_for_one_that_we_ne
     assert (done.stdout, done.stderr) == ("pong\n", "")
 
 
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+def test_a_stray_module_beside_the_application_is_not_taken_for_one_that_we_need(tmp_path: Path, method: str) -> None:
+    for name in ("json", "queue", "dill", "weaverlab", "multiprocess"):
+        (tmp_path / f"{name}.py").write_text(f"raise ImportError('the stray {name}')\n")
+    (tmp_path / "app.py").write_text(
+        "from weaverlab import Main\nclass App(Main):\n    def main(self):\n        print('it runs')\n"
+    )
+    (tmp_path / "weaver.toml").write_text(f'[weaverlab]\napp = "app.py"\n[multi]\nstart_method = "{method}"\n')
+    command = [sys.executable, "-m", "weaverlab.cli", "multi", "deploy", str(tmp_path / "weaver.toml")]
+
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=30)
+
+    assert done.returncode == 0 and "App/0  it runs" in done.stderr
+
+
 # Processes that close, flood or inherit what is not theirs
 
 

@@ -130,6 +130,11 @@ def _as_we_start_processes() -> Iterator[None]:
 
 
 def _import_path() -> list[str]:
-    """Return where our own modules are found: `sys.path` without the working directory, but with our home."""
-    path = [entry for entry in sys.path if entry]
-    return path if HOME in path else [*path, HOME]
+    """Return `sys.path` without the working directory, and first where Python, what is installed and WeaverLab are.
+
+    The folder of an application comes before these in `sys.path`, and a `json.py` or `queue.py` in it would be taken
+    for Python's own.
+    """
+    installed = tuple({os.path.join(prefix, "") for prefix in (sys.prefix, sys.base_prefix)})
+    first = [entry for entry in sys.path if entry.startswith(installed)]
+    return list(dict.fromkeys([*first, HOME, *filter(None, sys.path)]))
