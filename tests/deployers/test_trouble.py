@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -16,12 +17,13 @@ import pytest
 from multiprocess import forkserver
 
 import weaverlab as weaver
+from benchmarks.fault_trials import wait_for
 from tests.apps import unruly
 from tests.apps.broken import DiesWhenAsked, Healthy
 from tests.apps.shop import Fragile, Polite, Shop, config
 from weaverlab import Deployment
 from weaverlab.config import parse
-from weaverlab.deployers import asking, multi
+from weaverlab.deployers import asking, multi, supervisor
 from weaverlab.deployers.processes import LocalProcesses
 from weaverlab.deployers.version import DeployerName
 from weaverlab.errors import CallLost, DeployError, RemoteApplicationError, StoppedError
@@ -63,6 +65,7 @@ class Starts:
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.left = 1_000
+        self.error = OSError(errno.EMFILE, "Too many open files")
         self._start = LocalProcesses.start
 
     def __call__(self, *args: Any) -> Any:
@@ -70,7 +73,7 @@ class Starts:
         self.may_go_on.wait(10)
         self.left -= 1
         if self.left < 0:
-            raise OSError(24, "Too many open files")
+            raise self.error
         return self._start(*args)
 
 
@@ -96,11 +99,29 @@ def test_a_process_that_cannot_be_started_fails_the_deploy_and_ends_the_others_a
 def test_a_process_that_cannot_be_restarted_fails_the_deployment(starts: Starts) -> None:
     with weaver.deploy(Fragile) as app:
         fragile = app.get(Fragile)
-        starts.left = 0
-        with pytest.raises(StoppedError, match="Too many open files"):
+        starts.left, starts.error = 0, FileNotFoundError(errno.ENOENT, "no such interpreter")
+        with pytest.raises(StoppedError, match="no such interpreter"):
             fragile.die()
 
         assert app.status().state == "failed"
+
+
+def test_a_process_is_restarted_when_the_shortage_that_prevented_it_has_passed(
+    starts: Starts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "SHORTAGE_RETRY_S", 0.02)
+    with weaver.deploy(Fragile) as app:
+        fragile = app.get(Fragile)
+        pid = fragile.pid()
+        starts.left = 0
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: starts.left < -9)  # more often than it may die
+
+        starts.left = 1
+
+        assert fragile.pid() != pid
+        assert app.replicas()[0].restarts == 1
+        assert app.replicas()[0].last_death == "cannot start Fragile/0: OSError: [Errno 24] Too many open files"
 
 
 def test_stop_ends_a_process_that_is_being_restarted(starts: Starts) -> None:

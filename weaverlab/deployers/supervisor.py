@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import pickle
 import queue
 import signal
@@ -39,6 +40,9 @@ from weaverlab.runtime.placement import Bootstrap, Placement, bootstrap_bytes
 STABLE_S = 10.0  # a replica that has been ready this long starts with a clean record when it dies
 RESTART_BACKOFF = Backoff(first_s=0.05, cap_s=5.0)
 REAP_TIMEOUT_S = 1.0  # from a process's last sign of life to its exit code
+# Of descriptors, memory or processes in the deploying process: no fault of the weavelet, so attempts are not counted.
+SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+SHORTAGE_RETRY_S = 1.0
 CLOSE_TIMEOUT_S = 10.0  # killed processes end at once, but for one that hangs in the kernel
 ASKED_FOR = "was killed by app.kill()"  # which is no fault of its own: it is started again at once, however often
 
@@ -365,7 +369,7 @@ class Supervisor:
         try:
             process = self._engine.start(replica.id)
         except Exception as error:
-            self._cannot_start(replica, f"cannot start {replica.id}: {type(error).__name__}: {error}")
+            self._cannot_start(replica, error)
             return
         with self._changed:
             replica.began(process)
@@ -375,13 +379,23 @@ class Supervisor:
         placement = replace(replica.placement, runs_main=has_body)
         self._pipes.watch(replica, bootstrap_bytes(self._bootstrap(placement)))
 
-    def _cannot_start(self, replica: Replica, why: str) -> None:
-        if replica.is_member:
+    def _cannot_start(self, replica: Replica, error: Exception) -> None:
+        """Try again later if a shortage is to blame that may pass, and others still run; else give up."""
+        why = f"cannot start {replica.id}: {type(error).__name__}: {error}"
+        is_shortage = isinstance(error, OSError) and error.errno in SHORTAGES
+        if replica.is_member and not (self._was_ready and is_shortage):
             self._fail(DeployError(why))
             return
         with self._changed:
-            replica.is_leaving, replica.last_death = True, why
+            replica.last_death = why
+            if replica.is_member:
+                replica.restarts -= 1  # this was none
+                replica.restart_at_s = self._clock.now_s() + SHORTAGE_RETRY_S
+            else:
+                replica.is_leaving = True
             self._changed.notify_all()
+        if replica.is_member:
+            self.note(replica, f"{why}; it is tried again in {SHORTAGE_RETRY_S:g} s")
 
     def _printed(self, replica: Replica, line: str) -> None:
         replica.last_lines.append(line)
