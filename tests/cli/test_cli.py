@@ -93,7 +93,18 @@ def test_an_interrupt_stops_everything_in_order(folder: Path, deployer: str, num
     ("args", "said"),
     [
         (["run", "nothing.py"], "nothing.py: expected the path of a Python file that exists"),
-        (["run", "weaver.toml"], "weaver.toml: expected the path of a Python file"),
+        (
+            ["run", "weaver.toml"],
+            "Python file that exists. To deploy what a weaver.toml names: weaverlab multi deploy weaver.toml",
+        ),
+        (
+            ["run", "greeting.py"],
+            "expected the path of a Python file that exists. Did you mean 'greetings.py'?",
+        ),
+        (
+            ["multi", "deploy", "greetings.py"],
+            "expected a weaver.toml, not a Python file. To run that: weaverlab run",
+        ),
         (["run", "empty.py"], "empty.py: expected one class derived from weaverlab.Main, found none"),
         (["run", "greetings.py", "--config", "missing.toml"], "missing.toml: cannot read the configuration"),
         (["multi", "deploy", "missing.toml"], "missing.toml: cannot read the configuration"),

@@ -87,12 +87,13 @@ def test_the_cause_of_a_death_is_in_the_log(number: signal.Signals) -> None:
         assert seen.wait(5)
 
 
-def test_an_init_that_fails_fails_the_deploy_with_the_childs_traceback() -> None:
+def test_an_init_that_fails_fails_the_deploy_with_its_traceback_and_no_frames_of_ours() -> None:
     with pytest.raises(DeployError) as failed:
         weaver.deploy(broken.FailsInInit, broken.Healthy)
 
     assert "FailsInInit/0" in str(failed.value)
     assert 'raise ValueError("no such disk")' in str(failed.value)
+    assert "weavelet.py" not in str(failed.value)
 
 
 @pytest.mark.parametrize("deployer", ["single", "rpc"])

@@ -53,15 +53,14 @@ def app_beside(path: Path, config: Config) -> Path:
         raise ConfigError([f'{path}: which application? Add a line to [weaverlab]: app = "app.py".'])
     app = path.parent / config.weaverlab.app
     if not app.is_file():
-        hint = nearest(app.name, (file.name for file in app.parent.glob("*.py")))
-        raise ConfigError([f"{path}: [weaverlab] app: there is no file {str(app)!r}.{hint}"])
+        raise ConfigError([f"{path}: [weaverlab] app: there is no file {str(app)!r}.{_hint(app)}"])
     return app
 
 
 def _load(path: str | PathLike[str]) -> ModuleType:
     file = Path(path).resolve()
     if file.suffix != ".py" or not file.is_file():
-        raise DeclarationError([f"{path}: expected the path of a Python file that exists."])
+        raise DeclarationError([f"{path}: expected the path of a Python file that exists.{_hint(file)}"])
     if str(file.parent) not in sys.path:
         sys.path.insert(0, str(file.parent))
     is_known = file.stem in sys.modules
@@ -71,6 +70,13 @@ def _load(path: str | PathLike[str]) -> ModuleType:
             [f"{path}: its name hides the module {module.__file__ or file.stem!r}. Rename the file."]
         )
     return importlib.reload(module) if is_known else module  # a notebook may run it again after it was edited
+
+
+def _hint(file: Path) -> str:
+    """Return what may have been meant by a path that is no Python file's."""
+    if file.suffix == ".toml" and file.is_file():
+        return f" To deploy what a weaver.toml names: weaverlab multi deploy {file.name}"
+    return nearest(file.name, (other.name for other in file.parent.glob("*.py")))
 
 
 def _classes_of(module: ModuleType) -> list[type]:

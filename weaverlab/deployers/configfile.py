@@ -28,10 +28,13 @@ def _read(config: ConfigGiven) -> Config:
     if config is None:
         return Config()
     path = Path(config)
+    if path.suffix == ".py":
+        raise ConfigError([f"{path}: expected a weaver.toml, not a Python file. To run that: weaverlab run {path}"])
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
         raise ConfigError(
-            [f"{path}: cannot read the configuration ({error}). Give the path of a weaver.toml."]
+            [f"{path}: cannot read the configuration ({why}). Give the path of a weaver.toml."]
         ) from error
     return read(text, path.name)

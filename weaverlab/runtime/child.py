@@ -20,7 +20,6 @@ import queue
 import signal
 import sys
 import threading
-import traceback
 from typing import NoReturn
 
 from weaverlab import bundle
@@ -28,7 +27,7 @@ from weaverlab.component import build_application
 from weaverlab.errors import DeployError
 from weaverlab.runtime.control import Orders, StartMain, Stop
 from weaverlab.runtime.events import EventPipe
-from weaverlab.runtime.failures import pack
+from weaverlab.runtime.failures import pack, remote_traceback
 from weaverlab.runtime.placement import Bootstrap, read_bootstrap
 from weaverlab.runtime.version import WEAVERLAB_VERSION
 from weaverlab.runtime.weavelet import Weavelet
@@ -50,7 +49,7 @@ def main() -> NoReturn:
         threading.Thread(target=_watch_lifeline, args=(lifeline, bootstrap), name="lifeline", daemon=True).start()
         code = _run(bootstrap, events)
     except BaseException as error:
-        events.failed(f"{type(error).__name__}: {error}", traceback.format_exc())
+        events.failed(remote_traceback(error))
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # the application may have closed it, or put something else in its place
             stream.flush()

@@ -1,7 +1,7 @@
 """What a weavelet tells its deployer, one JSON object a line, and how a deployer reads it.
 
     {"event": "ready", "pid": 71, "listeners": {"web": "127.0.0.1:8080"}}
-    {"event": "failed", "error": "ValueError: ...", "traceback": "..."}
+    {"event": "failed", "traceback": "..."}
     {"event": "log", "wall_s": ..., "level": "INFO", "component": ..., "message": ...}
     {"event": "main_done"}
     {"event": "main_exited", "code": what main() passed to sys.exit}
@@ -31,8 +31,8 @@ class EventPipe:
     def ready(self, pid: int, listeners: dict[str, str]) -> None:
         self._write({"event": "ready", "pid": pid, "listeners": listeners})
 
-    def failed(self, error: str, traceback: str) -> None:
-        self._write({"event": "failed", "error": error, "traceback": traceback})
+    def failed(self, traceback: str) -> None:
+        self._write({"event": "failed", "traceback": traceback})
 
     def main_done(self) -> None:
         self._write({"event": "main_done"})
