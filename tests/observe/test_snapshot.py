@@ -34,7 +34,8 @@ def test_local_and_remote_calls_of_one_method_are_one_row() -> None:
     local, remote = (MethodStats(MethodKey("App", "Reader", "read", kind)) for kind in (False, True))
     local.calls += 3
     remote.record(0.004, request_bytes=10, reply_bytes=5)
-    remote.record(0.004, ok=False, retries=1)
+    remote.record(0.004, ok=False)
+    remote.retries += 1
     snapshot = replace(post_notification_snapshot(), counts=(local.snapshot(), remote.snapshot()))
 
     (stats,) = snapshot.calls()

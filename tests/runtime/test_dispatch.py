@@ -19,7 +19,7 @@ from weaverlab.transport import Call
 
 
 def call(timeout_s: float = 5.0) -> Call:
-    return Call(1, 0, timeout_s, b"", b"", b"", bytearray(pickle.dumps(())), False)
+    return Call(1, 0, timeout_s, bytearray(pickle.dumps(())))
 
 
 @pytest.fixture

@@ -48,13 +48,13 @@ class Methods:
 
     def _reply(self, call: Call) -> Reply:
         if call.method == IGNORE:
-            return Reply(call.call_id, True, b"", None)
+            return Reply(True, b"", None)
         if call.method == RAISE:
             raise ValueError("as asked")
         args = call.args()
         self.executed.append(args)
         value = (number for number in range(3)) if call.method == UNPICKLABLE else args
-        return Reply(call.call_id, True, b"lineage", value)
+        return Reply(True, b"lineage", value)
 
 
 class World:

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from weaverlab.transport.answer import Answer
-from weaverlab.wire import Kind, ReceivedReply
+from weaverlab.wire import ReceivedReply
 
-REPLY = ReceivedReply(1, Kind.REPLY, True, b"", bytearray(), False)
+REPLY = ReceivedReply(1, bytearray())
 
 
 async def wait(answer: Answer, order: list[str]) -> ReceivedReply:

@@ -119,20 +119,17 @@ class MethodStats:
         request_bytes: int = 0,
         reply_bytes: int = 0,
         lineage_bytes: int = 0,
-        retries: int = 0,
     ) -> None:
         """Count one call that took `latency_s`, its retries included; `ok` is false when it raised."""
-        bucket = bisect_left(BOUNDS_S, latency_s)
-        self.buckets[bucket] += 1
+        self.buckets[bisect_left(BOUNDS_S, latency_s)] += 1
         self.calls += 1
         self.timed_s += latency_s
-        if not ok:
-            self.errors += 1
-        if retries:
-            self.retries += retries
         self.request_bytes += request_bytes
         self.reply_bytes += reply_bytes
-        self.lineage_bytes += lineage_bytes
+        if not ok:
+            self.errors += 1
+        if lineage_bytes:
+            self.lineage_bytes += lineage_bytes
 
     def snapshot(self) -> MethodCounts:
         """Return the counts so far. A call recorded meanwhile may be counted in part."""

@@ -10,7 +10,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from weaverlab.antipode import Lineage
 from weaverlab.antipode import context as lineage_context
@@ -23,51 +23,48 @@ from weaverlab.runtime.remote import Identity
 from weaverlab.transport import Call, Reply
 
 _NO_LINEAGE = Lineage.empty()
+# Asked for every call, so without a frame in between.
+_new_context, _set_deadline, _lineage = contextvars.Context, context.deadline.set, lineage_context.current
 TRACE_ID_BYTES = context.TRACE_ID_DIGITS // 2
 
 
 class HostedMethod:
     """One method of a component hosted here; it can be called once `open` has been."""
 
-    __slots__ = ("_function", "_ready", "has_keywords", "identity", "name")
+    __slots__ = ("_ready", "function", "has_keywords", "identity", "name")
 
     def __init__(self, name: str, has_keywords: bool, identity: Identity) -> None:
         self.name = name
         self.has_keywords = has_keywords
         self.identity = identity
+        self.function: Callable[..., Any] | None = None  # None until the component is ready
         self._ready: concurrent.futures.Future[None] = concurrent.futures.Future()  # for threads and tasks alike
-        self._function: Callable[..., Any] | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self._function is not None
 
     def open(self, function: Callable[..., Any]) -> None:
         """Let calls in: the component's `init` has ended."""
-        self._function = function
+        self.function = _with_keywords(function) if self.has_keywords else function
         self._ready.set_result(None)
 
-    def wait_open(self, timeout_s: float) -> None:
-        """Wait until the component is ready, at most for the call's time."""
+    def wait_open(self, timeout_s: float) -> Callable[..., Any]:
+        """Wait until the component is ready, at most for the call's time; return what to call."""
         try:
             self._ready.result(timeout_s)
         except concurrent.futures.TimeoutError:
             raise self._late() from None
+        assert self.function is not None
+        return self.function
 
-    async def wait_open_async(self, timeout_s: float) -> None:
+    async def wait_open_async(self, timeout_s: float) -> Callable[..., Any]:
         """The same, for a task. It takes no thread of the loop's executor: the `init` may need them all."""
         try:
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._ready)), timeout_s)
         except asyncio.TimeoutError:
             raise self._late() from None
+        assert self.function is not None
+        return self.function
 
     def _late(self) -> DeadlineExceeded:
         return DeadlineExceeded(f"{self.identity.component}.init() had not ended when the call's time ran out.")
-
-    def invoke(self, args: tuple[Any, ...]) -> Any:
-        """Call the method with what came over the wire: keyword arguments are one dict at the end."""
-        assert self._function is not None
-        return self._function(*args[:-1], **args[-1]) if self.has_keywords else self._function(*args)
 
 
 class Dispatcher:
@@ -77,8 +74,8 @@ class Dispatcher:
     """
 
     def __init__(self, methods: list[HostedMethod | None], clock: Clock, recorder: Recorder) -> None:
-        self._methods = methods
-        self._clock = clock
+        self._methods = {number: method for number, method in enumerate(methods) if method is not None}
+        self._now_s = clock.now_s
         self._recorder = recorder
         self.load = 0  # calls in flight; changed in single steps of the interpreter, so without a lock
 
@@ -86,19 +83,23 @@ class Dispatcher:
         """Execute a sync method on the connection's thread, in a context of its own."""
         self.load += 1
         try:
-            return contextvars.Context().run(self._call, call)
+            return _new_context().run(self._call, call)
         finally:
             self.load -= 1
 
     def _call(self, call: Call) -> Reply:
         arrived = _NO_LINEAGE
         try:
-            method = self._method(call)
-            arrived = self._enter(call)
-            if not method.is_open:
-                method.wait_open(call.timeout_s)
-            self._started(method, call)
-            return self._done(method, call, arrived, method.invoke(call.args()))
+            method = self._methods.get(call.method) or _missing(call)
+            _set_deadline(self._now_s() + call.timeout_s)
+            function = method.function or method.wait_open(call.timeout_s)
+            if call.is_accompanied:
+                arrived = self._enter(call, method)
+            value = function(*call.args())
+            if call.trace:
+                self._finished(method, "")
+            lineage = _lineage()
+            return Reply(True, b"" if lineage is arrived else lineage.added_since(arrived).pack(), value)
         except BaseException as error:  # SystemExit too: a method does not end the process it runs in
             return self._failed(call, arrived, error)
 
@@ -107,13 +108,17 @@ class Dispatcher:
         arrived = _NO_LINEAGE
         self.load += 1
         try:
-            method = self._method(call)
             _forget_surroundings()
-            arrived = self._enter(call)
-            if not method.is_open:
-                await method.wait_open_async(call.timeout_s)
-            self._started(method, call)
-            return self._done(method, call, arrived, await method.invoke(call.args()))
+            method = self._methods.get(call.method) or _missing(call)
+            _set_deadline(self._now_s() + call.timeout_s)
+            function = method.function or await method.wait_open_async(call.timeout_s)
+            if call.is_accompanied:
+                arrived = self._enter(call, method)
+            value = await function(*call.args())
+            if call.trace:
+                self._finished(method, "")
+            lineage = _lineage()
+            return Reply(True, b"" if lineage is arrived else lineage.added_since(arrived).pack(), value)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -125,50 +130,40 @@ class Dispatcher:
         """Return what stands for `error` when the transport could not send a reply, or a call ended with none."""
         return failures.pack(error, "this weavelet")
 
-    def _method(self, call: Call) -> HostedMethod:
-        method = self._methods[call.method] if call.method < len(self._methods) else None
-        if method is None:
-            raise Unreachable(f"method number {call.method} is not hosted by this weavelet")
-        return method
-
-    def _enter(self, call: Call) -> Lineage:
-        """Set deadline, trace, metadata and lineage as they came, in a context that has none; return the lineage."""
-        context.deadline.set(self._clock.now_s() + call.timeout_s)
+    def _enter(self, call: Call, method: HostedMethod) -> Lineage:
+        """Set metadata, lineage and trace as they came, in a context that has none; return the lineage."""
+        arrived = Lineage.unpack(call.lineage)
+        lineage_context.replace(arrived)
+        context.packed_metadata.set(call.metadata)
         if call.trace:
             context.trace.set(call.trace[:TRACE_ID_BYTES].hex())
             context.span.set(call.trace[TRACE_ID_BYTES:].decode())
-        if call.metadata:
-            context.packed_metadata.set(call.metadata)
-        if not call.lineage:
-            return _NO_LINEAGE
-        arrived = Lineage.unpack(call.lineage)
-        lineage_context.replace(arrived)
+            me, span, now_s, request = method.identity, context.span.get(), self._now_s(), context.trace.get()
+            self._recorder.record(Started(now_s, request, me.component, me.replica, me.region, span, method.name))
         return arrived
 
-    def _started(self, method: HostedMethod, call: Call) -> None:
-        if call.trace:
-            me, span = method.identity, context.span.get()
-            now_s, request = self._clock.now_s(), context.trace.get()
-            self._recorder.record(Started(now_s, request, me.component, me.replica, me.region, span, method.name))
-
-    def _finished(self, method: HostedMethod, call: Call, error: str) -> None:
-        if call.trace:
-            me, span = method.identity, context.span.get()
-            now_s, request = self._clock.now_s(), context.trace.get()
-            self._recorder.record(Finished(now_s, request, me.component, me.replica, me.region, span, error))
-
-    def _done(self, method: HostedMethod, call: Call, arrived: Lineage, value: object) -> Reply:
-        self._finished(method, call, "")
-        return Reply(call.call_id, True, _added(arrived), value)
+    def _finished(self, method: HostedMethod, error: str) -> None:
+        me, span, now_s, request = method.identity, context.span.get(), self._now_s(), context.trace.get()
+        self._recorder.record(Finished(now_s, request, me.component, me.replica, me.region, span, error))
 
     def _failed(self, call: Call, arrived: Lineage, error: BaseException) -> Reply:
         """Return the exception as a reply, with the lineage that the callee added before it raised."""
-        method = self._methods[call.method] if call.method < len(self._methods) else None
+        method = self._methods.get(call.method)
         where = "this weavelet"
         if method is not None:
-            self._finished(method, call, type(error).__name__)
+            if context.trace.get():
+                self._finished(method, type(error).__name__)
             where = f"{method.identity.component}.{method.name} at {method.identity.replica}"
-        return Reply(call.call_id, False, _added(arrived), failures.pack(error, where))
+        return Reply(False, _lineage().added_since(arrived).pack(), failures.pack(error, where))
+
+
+def _with_keywords(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function`, called with what came over the wire: keyword arguments are one dict at the end."""
+
+    def call(*args: Any) -> Any:
+        return function(*args[:-1], **args[-1])
+
+    return call
 
 
 def _forget_surroundings() -> None:
@@ -179,7 +174,5 @@ def _forget_surroundings() -> None:
     lineage_context.replace(_NO_LINEAGE)
 
 
-def _added(arrived: Lineage) -> bytes:
-    """Return, packed, what the callee's lineage has beyond what arrived; empty when it has nothing."""
-    now = lineage_context.current()
-    return b"" if now is arrived else now.added_since(arrived).pack()
+def _missing(call: Call) -> NoReturn:
+    raise Unreachable(f"method number {call.method} is not hosted by this weavelet")

@@ -30,6 +30,11 @@ from weaverlab.runtime.links import Links, Peer
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.replicas import Replicas
 from weaverlab.transport import ReceivedReply
+from weaverlab.wire import decode_value
+
+# Asked for every call, so without a frame in between.
+_deadline, _trace_id, _metadata = context.deadline.get, context.trace.get, context.packed_metadata.get
+_lineage = lineage_context.current
 
 LOSSES_MAX = 3  # a call that was lost so often may be what ends its callees; it is not tried on the rest of them
 
@@ -57,9 +62,10 @@ class RemoteMethod:
 class _Trouble:
     """What has gone wrong so far with one call; made when something first does."""
 
-    __slots__ = ("attempts", "losses")
+    __slots__ = ("attempts", "ends_s", "losses")
 
-    def __init__(self) -> None:
+    def __init__(self, ends_s: float) -> None:
+        self.ends_s = ends_s  # the call's deadline
         self.attempts = 0
         self.losses = 0
 
@@ -83,6 +89,7 @@ class RemoteComponent:
         self._replicas = replicas
         self._links = links
         self._clock = links.clock
+        self._now_s = links.clock.now_s
         self._recorder = recorder
         self._call_timeout_s = call_timeout_s
         self._is_traced = is_traced
@@ -90,26 +97,31 @@ class RemoteComponent:
 
     def call(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
         """Call and wait for the answer, blocking the thread for at most the deadline."""
-        started_s, timeout_s = self._begin()
+        if self._links.closed_because:
+            raise self._stopped()
+        started_s = self._now_s()
+        ends_s = _deadline()
+        timeout_s = self._call_timeout_s if ends_s is None else ends_s - started_s
         slot = None if method.slot is None else method.slot(args)
-        span = self._invoked(method) if self._is_traced and context.trace.get() else ""
-        lineage = lineage_context.current().pack()
-        call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get(), method.retriable)
+        span = self._invoked(method) if _trace_id() and self._is_traced else ""
+        trace = _trace(span) if span else b""
         trouble: _Trouble | None = None
         try:
             while True:
                 peer = self._replicas.choose(slot)
                 peer.in_flight += 1
                 try:
-                    reply = peer.pool.call(*call)
+                    reply = peer.pool.call(
+                        method.number, args, timeout_s, trace, _lineage().pack(), _metadata(), method.retriable
+                    )
                     break
                 except (RemoteCallError, StoppedError) as error:
-                    trouble = trouble or _Trouble()
-                    pause_s = self._pause_s(error, method, peer, trouble, started_s + timeout_s)
+                    trouble = trouble or _Trouble(started_s + timeout_s)
+                    pause_s = self._pause_s(error, method, peer, trouble)
                 finally:
                     peer.in_flight -= 1
                 self._clock.sleep(pause_s)
-                call = (method.number, args, started_s + timeout_s - self._clock.now_s(), *call[3:])
+                timeout_s = self._left_s(trouble)
         except BaseException as error:  # Ctrl-C, too
             self._failed(method, span, error)
             raise
@@ -117,44 +129,48 @@ class RemoteComponent:
 
     async def call_async(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
         """The same for a caller on an event loop, which goes on with other tasks meanwhile."""
-        started_s, timeout_s = self._begin()
+        if self._links.closed_because:
+            raise self._stopped()
+        started_s = self._now_s()
+        ends_s = _deadline()
+        timeout_s = self._call_timeout_s if ends_s is None else ends_s - started_s
         slot = None if method.slot is None else method.slot(args)
-        span = self._invoked(method) if self._is_traced and context.trace.get() else ""
-        lineage = lineage_context.current().pack()
-        call = (method.number, args, timeout_s, _trace(span), lineage, context.packed_metadata.get(), method.retriable)
+        span = self._invoked(method) if _trace_id() and self._is_traced else ""
+        trace = _trace(span) if span else b""
         trouble: _Trouble | None = None
         try:
             while True:
                 peer = self._replicas.choose(slot)
                 peer.in_flight += 1
                 try:
-                    reply = await self._links.channel(peer.address).call(*call)
+                    channel = self._links.channel(peer.address)
+                    reply = await channel.call(
+                        method.number, args, timeout_s, trace, _lineage().pack(), _metadata(), method.retriable
+                    )
                     break
                 except (RemoteCallError, StoppedError) as error:
-                    trouble = trouble or _Trouble()
-                    pause_s = self._pause_s(error, method, peer, trouble, started_s + timeout_s)
+                    trouble = trouble or _Trouble(started_s + timeout_s)
+                    pause_s = self._pause_s(error, method, peer, trouble)
                 finally:
                     peer.in_flight -= 1
                 await asyncio.sleep(pause_s)
-                call = (method.number, args, started_s + timeout_s - self._clock.now_s(), *call[3:])
+                timeout_s = self._left_s(trouble)
         except BaseException as error:  # a cancelled task, too
             self._failed(method, span, error)
             raise
         return self._end(method, reply, started_s, span)
 
-    def _begin(self) -> tuple[float, float]:
-        """Return the time now, and how long the call may take."""
-        now_s = self._clock.now_s()
-        ends_s = context.deadline.get()
+    def _left_s(self, trouble: _Trouble) -> float:
+        """Return how long the next attempt may take. Raises StoppedError when the deployment ended meanwhile."""
         if self._links.closed_because:
             raise self._stopped()
-        return now_s, self._call_timeout_s if ends_s is None else ends_s - now_s
+        return trouble.ends_s - self._now_s()
 
     def _stopped(self) -> StoppedError:
         because = self._links.closed_because
         return StoppedError(f"cannot call {self._name}: {because}\nDeploy again and take a new handle.")
 
-    def _pause_s(self, error: WeaverError, method: RemoteMethod, peer: Peer, trouble: _Trouble, ends_s: float) -> float:
+    def _pause_s(self, error: WeaverError, method: RemoteMethod, peer: Peer, trouble: _Trouble) -> float:
         """Return how long to wait before the call is repeated; raise what its caller is to see if it must not be."""
         trouble.attempts += 1
         trouble.losses += isinstance(error, CallLost)
@@ -165,7 +181,7 @@ class RemoteComponent:
             isinstance(error, CallLost) and method.retriable and trouble.losses < LOSSES_MAX
         )
         is_stopped = isinstance(error, StoppedError) or (may_repeat and bool(self._links.closed_because))
-        if may_repeat and not is_stopped and self._clock.now_s() + pause_s < ends_s:
+        if may_repeat and not is_stopped and self._now_s() + pause_s < trouble.ends_s:
             method.stats.retries += 1
             return pause_s
         if is_stopped or not isinstance(error, RemoteCallError):
@@ -183,10 +199,12 @@ class RemoteComponent:
 
     def _end(self, method: RemoteMethod, reply: ReceivedReply, started_s: float, span: str) -> Any:
         """Join the callee's lineage, count the call, and return its value or raise its exception."""
+        latency_s = self._now_s() - started_s
+        method.stats.record(latency_s, reply.ok, reply.request_bytes, reply.value_bytes, len(reply.lineage))
+        if reply.is_plain and not span:
+            return decode_value(reply.payload)
         if reply.lineage:
             lineage_context.join(Lineage.unpack(reply.lineage))
-        latency_s = self._clock.now_s() - started_s
-        method.stats.record(latency_s, reply.ok, reply.request_bytes, reply.value_bytes, len(reply.lineage))
         try:
             value = reply.value
         except CannotTravel as error:
@@ -208,16 +226,16 @@ class RemoteComponent:
 
     def _invoked(self, method: RemoteMethod) -> str:
         span = self._recorder.new_span(self._caller.component, self._caller.replica)
-        me, now_s = self._caller, self._clock.now_s()
+        me, now_s = self._caller, self._now_s()
         event = Invoked(now_s, context.trace.get(), me.component, me.replica, me.region, span, self._name, method.name)
         self._recorder.record(event)
         return span
 
     def _returned(self, span: str, error: str) -> None:
-        me, now_s = self._caller, self._clock.now_s()
+        me, now_s = self._caller, self._now_s()
         self._recorder.record(Returned(now_s, context.trace.get(), me.component, me.replica, me.region, span, error))
 
 
 def _trace(span: str) -> bytes:
-    """Return the trace part of a call: 16 bytes of trace id, then the span's name; empty when not traced."""
-    return bytes.fromhex(context.trace.get()) + span.encode() if span else b""
+    """Return the trace part of a call: 16 bytes of trace id, then the span's name."""
+    return bytes.fromhex(_trace_id()) + span.encode()

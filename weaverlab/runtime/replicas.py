@@ -25,6 +25,7 @@ class _View:
     table: RoutingTable
     peers: tuple[Peer, ...]  # the healthy ones, or all when none is
     assignment: Assignment | None
+    only: Peer | None  # where there is one: it takes every call, whatever has failed on it
 
 
 class Replicas:
@@ -56,11 +57,13 @@ class Replicas:
         view = self._view
         if self._links.table is not view.table:
             view = self._view = self._look()
+        if view.only is not None:
+            return view.only
         peers = self._links.without_suspects(view.peers)
-        if len(peers) == 1:
-            return peers[0]
         if not peers:
             raise Unreachable(f"{self._component} has no replica")
+        if len(peers) == 1:
+            return peers[0]
         if slot is None or view.assignment is None:
             return self._balanced(peers)
         available = {peer.replica: peer for peer in peers}
@@ -76,4 +79,4 @@ class Replicas:
         members = self._members(table)
         healthy = tuple(member for member in members if member.is_healthy)
         peers = tuple(self._links.peer(member, self._for_control) for member in healthy or members)
-        return _View(table, peers, table.assignments.get(self._component))
+        return _View(table, peers, table.assignments.get(self._component), peers[0] if len(peers) == 1 else None)

@@ -8,7 +8,6 @@ from weaverlab.errors import ProtocolError
 from weaverlab.transport.handler import Handler, encode_answer, encode_failure, logger
 from weaverlab.transport.sockets import send_pieces
 from weaverlab.wire import Call, FrameReader, Kind, Message, encode_notice
-from weaverlab.wire.frames import Pieces
 
 
 class SyncConnection:
@@ -19,6 +18,7 @@ class SyncConnection:
         self._handler = handler
         self._max_frame_bytes = max_frame_bytes
         self._reader = FrameReader(max_frame_bytes)
+        self._scratch = self._reader.get_buffer()
         self._is_draining = False
 
     def begin_drain(self) -> None:
@@ -40,32 +40,38 @@ class SyncConnection:
             logger.debug("connection of a blocking caller lost: %s", error)
 
     def _serve(self) -> None:
-        sock, reader = self._sock, self._reader
+        # This loop is half of the hot path (`SyncPool.call` is the other): what it uses is looked up once, and what it
+        # does for every call stands here in a row.
+        recv_into, scratch, received, send = self._sock.recv_into, self._scratch, self._reader.received, self._sock.send
+        execute, handler, frame_bytes_max = self._handler.call, self._handler, self._max_frame_bytes
         while True:
-            count = sock.recv_into(reader.get_buffer(), 0, socket.MSG_WAITALL if reader.is_filling else 0)
-            messages = reader.received(count) if count else []
+            count = recv_into(scratch)
+            messages = (received(count) or self._receive_rest()) if count else []
             if self._is_draining:
                 # Also when a call has just come: it was sent before the peer could know, and will not be executed.
-                sock.sendall(encode_notice(Kind.GOODBYE, 0))
+                self._sock.sendall(encode_notice(Kind.GOODBYE, 0))
                 return
-            if messages:
-                head, rest = self._answer(messages)
-                if rest:
-                    send_pieces(sock, (head, *rest))
-                else:
-                    sock.sendall(head)
-            elif not count:
+            if not messages:
                 return
+            call = messages[0]
+            if type(call) is not Call or len(messages) > 1:
+                raise ProtocolError("a blocking caller may send nothing but one call at a time")
+            try:
+                head, rest = encode_answer(handler, call, execute(call), frame_bytes_max)
+            except Exception as error:
+                head, rest = encode_failure(handler, call, error)
+            sent = 0 if rest else send(head)
+            if sent != len(head):
+                send_pieces(self._sock, (head, *rest), sent)
 
-    def _answer(self, messages: list[Message]) -> Pieces:
-        call = messages[0]
-        if type(call) is not Call or len(messages) > 1:
-            raise ProtocolError("a blocking caller may send nothing but one call at a time")
-        try:
-            reply = self._handler.call(call)
-        except Exception as error:
-            return encode_failure(self._handler, call, error)
-        return encode_answer(self._handler, call, reply, self._max_frame_bytes)
+    def _receive_rest(self) -> list[Message]:
+        """Receive until a frame is complete; for those that do not come with one `recv`. Empty at the end of file."""
+        reader = self._reader
+        while True:
+            count = self._sock.recv_into(reader.get_buffer(), 0, socket.MSG_WAITALL if reader.is_filling else 0)
+            messages = reader.received(count) if count else []
+            if messages or not count:
+                return messages
 
 
 def _shutdown(sock: socket.socket, how: int) -> None:

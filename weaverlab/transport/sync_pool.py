@@ -60,8 +60,8 @@ class SyncPool:
         self._max_frame_bytes = max_frame_bytes
         self._idle: list[_Link] = []  # last in, first out: the one whose memory is warm. append and pop are atomic
         self._call_ids = itertools.count(1)
+        self._idle_max = IDLE_MAX
         self._is_closed = False
-        self._is_ending = False
         self.is_given_up = False  # set from outside: other peers answer and this one does not
         _pools.add(self)
 
@@ -111,26 +111,27 @@ class SyncPool:
         except BaseException:  # KeyboardInterrupt too: the reply may still come, and must not meet the next call
             link.close()
             raise
-        self._keep(link)
+        idle = self._idle
+        idle.append(link)
+        if len(idle) > self._idle_max:  # asked after the append, so that no close() can miss this connection
+            self._close_surplus()
         return reply
 
     def close(self) -> None:
         """Close all connections; calls in flight end, later ones raise StoppedError."""
         self._is_closed = True
-        self.close_idle()
+        self.close_when_idle()
 
     def close_when_idle(self) -> None:
         """Close every connection as soon as no call uses it; for a peer that nobody is to call any more."""
-        self._is_ending = True
+        self._idle_max = 0
         self.close_idle()
 
     def close_idle(self) -> None:
         """Close the connections that no call uses now."""
-        while self._idle:
-            try:
+        with contextlib.suppress(IndexError):
+            while True:
                 self._idle.pop().close()
-            except IndexError:  # another thread took the last one
-                return
 
     def _call_on_new_link(self, call_id: int, pieces: Pieces, timeout_s: float, may_give_up: bool) -> ReceivedReply:
         if self._is_closed:
@@ -146,22 +147,23 @@ class SyncPool:
         except BaseException:
             link.close()
             raise
-        self._keep(link)
+        self._idle.append(link)
+        self._close_surplus()
         return reply
 
-    def _keep(self, link: _Link) -> None:
-        if len(self._idle) >= IDLE_MAX:
-            link.close()
-            return
-        self._idle.append(link)
-        if self._is_closed or self._is_ending:  # asked after the append, so that no close() can miss this connection
-            self.close_idle()
+    def _close_surplus(self) -> None:
+        """Close the idle connections beyond those that are kept."""
+        while len(self._idle) > self._idle_max:
+            try:
+                self._idle.pop().close()
+            except IndexError:  # another thread took the last one
+                return
 
 
 class _Link:
     """One connection, used by one call at a time."""
 
-    __slots__ = ("_address", "_pool", "_reader", "_scratch", "_sock", "_timeout_s")
+    __slots__ = ("_address", "_pool", "_reader", "_received", "_recv_into", "_scratch", "_send", "_sock", "_timeout_s")
 
     def __init__(self, sock: socket.socket, pool: SyncPool, max_frame_bytes: int) -> None:
         self._sock = sock
@@ -170,6 +172,8 @@ class _Link:
         self._reader = FrameReader(max_frame_bytes)
         self._scratch = self._reader.get_buffer()
         self._timeout_s = 0.0  # as set in the kernel
+        # Looked up once, since all three are used for every call.
+        self._send, self._recv_into, self._received = sock.send, sock.recv_into, self._reader.received
 
     def exchange(self, call_id: int, pieces: Pieces, timeout_s: float, may_give_up: bool) -> ReceivedReply:
         """Send, wait, return the reply. After any exception the connection is of no more use."""
@@ -179,7 +183,7 @@ class _Link:
         left_s = timeout_s
         try:
             try:
-                sent = 0 if rest else self._sock.send(head)
+                sent = 0 if rest else self._send(head)
             except BlockingIOError:  # the first sleep is over
                 sent, left_s = 0, timeout_s - one_sleep_s(timeout_s)
             if sent != len(head):
@@ -192,7 +196,8 @@ class _Link:
             raise NotTaken(str(error)) from None
         try:
             try:
-                messages = self._reader.received(self._sock.recv_into(self._scratch))
+                count = self._recv_into(self._scratch)
+                messages = self._received(count) if count else []
             except BlockingIOError:
                 messages, left_s = [], left_s - one_sleep_s(timeout_s)
             if not messages:
@@ -203,7 +208,7 @@ class _Link:
             raise CallLost(f"{self._address}: {error}", maybe_executed=True) from error
         reply = messages[0]
         if type(reply) is ReceivedReply and reply.call_id == call_id:
-            reply.request_bytes = frame_bytes(head, rest)
+            reply.request_bytes = frame_bytes(head, rest) if rest else len(head)
             return reply
         raise self._unexpected(reply)
 

@@ -62,10 +62,12 @@ class Flag(IntFlag):
     DILL = 16
 
 
-_KNOWN_FLAGS = int(Flag.TRACE | Flag.LINEAGE | Flag.METADATA | Flag.BUFFERS | Flag.DILL)
 # Plain ints for the code that runs once per frame: combining IntFlags calls Python code.
 _TRACE, _LINEAGE, _METADATA, BUFFERS, _DILL = (int(flag) for flag in Flag)
 _CALL, _REPLY, _FAILURE = int(Kind.CALL), int(Kind.REPLY), int(Kind.FAILURE)
+_ACCOMPANIED = _TRACE | _LINEAGE | _METADATA
+_OF_REPLIES = _LINEAGE | BUFFERS | _DILL
+_FLAGS_OF = {_CALL: _OF_REPLIES | _TRACE | _METADATA, _REPLY: _OF_REPLIES, _FAILURE: _OF_REPLIES}  # notices have none
 
 
 class Notice(NamedTuple):
@@ -76,6 +78,7 @@ class Notice(NamedTuple):
 
 
 Message = Call | ReceivedReply | Notice
+Header = tuple[int, int, int, int, int, int]  # as HEADER unpacks it: body bytes, kind, flags, method, call id, µs
 Pieces = tuple[bytes, Sequence[Buffer]]  # what to send: the head, then these, which are mostly none
 
 
@@ -159,42 +162,60 @@ def check_body_length(length: int, max_frame_bytes: int) -> None:
         raise ProtocolError(f"a frame announces a body of {length:,} bytes; at most {max_frame_bytes:,} are accepted")
 
 
-def decode_body(
-    header: tuple[int, int, int, int, int, int], source: bytearray, start: int, max_frame_bytes: int
-) -> tuple[Message, tuple[int, ...]]:
+def decode_plain(header: Header, payload: bytearray) -> Message:
+    """Return the message of a frame without flags, as most are. Raises ProtocolError as `decode_body` does."""
+    kind = header[1]
+    if kind == _CALL:
+        return Call(header[4], header[3], header[5] * 1e-6, payload)
+    if kind == _REPLY:
+        return ReceivedReply(header[4], payload)
+    if kind == _FAILURE:
+        return _failure(header[4], payload)
+    if kind != Kind.CANCEL and kind != Kind.GOODBYE:
+        raise ProtocolError(f"a frame has the unknown kind {kind}")
+    if payload:
+        raise ProtocolError(f"a {Kind(kind).name} frame has a body of {len(payload)} bytes; it must have none")
+    return Notice(kind, header[4])
+
+
+def _failure(call_id: int, payload: bytearray) -> ReceivedReply:
+    reply = ReceivedReply(call_id, payload)
+    reply.kind, reply.ok, reply.is_plain = _FAILURE, False, False
+    return reply
+
+
+def decode_body(header: Header, source: bytearray, start: int, max_frame_bytes: int) -> tuple[Message, tuple[int, ...]]:
     """Return the message of a frame, and how long its buffers are, which the reader then fills.
 
     `header` is what `HEADER` unpacked; its body lies in `source` from `start` on, complete. The payload is copied,
     so `source` may be reused; nothing is unpickled. Raises ProtocolError when the bytes are no such frame.
     """
-    length, kind, flags, method, call_id, microseconds = header
+    length, kind, flags = header[:3]
     end = start + length
+    if not flags:
+        return decode_plain(header, source[start:end]), ()
+    if flags & ~_FLAGS_OF.get(kind, 0):
+        raise ProtocolError(f"a frame of kind {kind} has unknown flags: {flags:#04x}")
     trace = lineage = metadata = b""
     lengths: tuple[int, ...] = ()
-    is_dill = False
-    if flags:
-        if flags & ~_KNOWN_FLAGS:
-            raise ProtocolError(f"a frame has unknown flags: {flags:#04x}")
-        is_dill = flags & _DILL != 0
-        if flags & _TRACE:
-            trace, start = _part(source, start, end)
-        if flags & _LINEAGE:
-            lineage, start = _part(source, start, end)
-        if flags & _METADATA:
-            metadata, start = _part(source, start, end)
-        if flags & BUFFERS:
-            packed, start = _part(source, start, end)
-            lengths = _buffer_lengths(packed, max_frame_bytes - length)
-    if kind == _CALL:
-        payload = source[start:end]
-        return Call(call_id, method, microseconds * 1e-6, trace, lineage, metadata, payload, is_dill), lengths
-    if kind == _REPLY or kind == _FAILURE:  # noqa: SIM109 - once per call
-        return ReceivedReply(call_id, kind, kind == _REPLY, lineage, source[start:end], is_dill), lengths
-    if kind in (Kind.CANCEL, Kind.GOODBYE):
-        if length or flags:
-            raise ProtocolError(f"a {Kind(kind).name} frame has a body of {length} bytes; it must have none")
-        return Notice(kind, call_id), ()
-    raise ProtocolError(f"a frame has the unknown kind {kind}")
+    if flags & _TRACE:
+        trace, start = _part(source, start, end)
+    if flags & _LINEAGE:
+        lineage, start = _part(source, start, end)
+    if flags & _METADATA:
+        metadata, start = _part(source, start, end)
+    if flags & BUFFERS:
+        packed, start = _part(source, start, end)
+        lengths = _buffer_lengths(packed, max_frame_bytes - length)
+    message = decode_plain(header, source[start:end])
+    if isinstance(message, Call):
+        message.trace, message.metadata = trace, metadata
+        message.is_accompanied = flags & _ACCOMPANIED != 0
+    else:
+        assert isinstance(message, ReceivedReply)  # a notice has no flags
+        message.is_plain = False
+    message.lineage, message.is_dill = lineage, flags & _DILL != 0
+    return message, lengths
 
 
 def _part(source: bytearray, start: int, end: int) -> tuple[bytes, int]:

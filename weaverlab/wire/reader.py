@@ -17,15 +17,19 @@ from weaverlab.wire.frames import (
     HEADER,
     HEADER_BYTES,
     MAX_FRAME_BYTES,
+    Header,
+    Kind,
     Message,
     Notice,
     check_body_length,
     decode_body,
 )
+from weaverlab.wire.messages import Call, ReceivedReply
+
+_unpack = HEADER.unpack_from
+_CALL, _REPLY = int(Kind.CALL), int(Kind.REPLY)
 
 SCRATCH_BYTES = 16 * 1024  # a frame of up to this size needs no memory of its own until it is decoded
-
-_Header = tuple[int, int, int, int, int, int]
 
 
 class FrameReader:
@@ -37,7 +41,7 @@ class FrameReader:
         self._view = memoryview(self._scratch)
         self._held = 0  # bytes at the start of the scratch buffer that are not yet a whole frame
         # While a large frame is being filled: its header until its body is there, its message from then on.
-        self._header: _Header | None = None
+        self._header: Header | None = None
         self._message: Message | None = None
         self._filling: list[memoryview] = []  # what is still to be filled, in order; the scratch is empty meanwhile
         self._memory: list[bytearray] = []
@@ -65,17 +69,20 @@ class FrameReader:
             ProtocolError: the peer sends something that is no frame, or larger than is accepted.
         """
         if not self._held and not self._filling:
-            header: _Header = HEADER.unpack_from(self._scratch)
-            # Mostly it is one whole small frame. (Of less than a header, the rest is an old one's: no match.)
-            if count == HEADER_BYTES + header[0] and not header[2] & BUFFERS:
-                return [decode_body(header, self._scratch, HEADER_BYTES, self._max_frame_bytes)[0]]
+            length, kind, flags, method, call_id, microseconds = _unpack(self._scratch)
+            # Mostly it is one whole plain frame. (Of less than a header, the rest is an old one's: no match.)
+            if count == HEADER_BYTES + length and not flags:
+                if kind == _CALL:
+                    return [Call(call_id, method, microseconds * 1e-6, self._scratch[HEADER_BYTES:count])]
+                if kind == _REPLY:
+                    return [ReceivedReply(call_id, self._scratch[HEADER_BYTES:count])]
         messages: list[Message] = []
         if self._filling:
             self._fill(count, messages)
             return messages
         start, end = 0, self._held + count
         while end - start >= HEADER_BYTES and not self._filling:
-            header = HEADER.unpack_from(self._scratch, start)
+            header: Header = _unpack(self._scratch, start)
             stop = start + HEADER_BYTES + header[0]
             if stop <= end:
                 message, lengths = decode_body(header, self._scratch, start + HEADER_BYTES, self._max_frame_bytes)
@@ -94,7 +101,7 @@ class FrameReader:
             self._scratch[: self._held] = self._scratch[start:end]
         return messages
 
-    def _begin_body(self, header: _Header, start: int, end: int) -> int:
+    def _begin_body(self, header: Header, start: int, end: int) -> int:
         """Take memory for a body that is larger than the scratch buffer, and move there what has come of it."""
         check_body_length(header[0], self._max_frame_bytes)
         self._header = header

@@ -18,6 +18,7 @@ OUT_OF_BAND_BYTES_MIN = 4096
 LARGE_BYTES_MIN = 64 * 1024
 
 Buffer = bytes | bytearray | memoryview
+_dumps, _loads = pickle.dumps, pickle.loads
 
 
 # A value ready for the wire: its pickle; its buffers, views of the sender's own memory; whether dill made it.
@@ -34,19 +35,33 @@ def encode_value(value: object) -> Encoded:
     Raises:
         CannotTravel: neither pickle nor dill can encode it; names the item of a tuple that cannot.
     """
-    buffers: list[memoryview] = []
-
-    def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
-        view = buffer.raw()
-        if view.nbytes < OUT_OF_BAND_BYTES_MIN:
-            return True
-        buffers.append(view)
-        return False
-
+    offered: list[pickle.PickleBuffer] = []
     try:
-        return pickle.dumps(_lift_large_bytes(value), 5, buffer_callback=keep_in_band), buffers, False
+        for item in value if type(value) is tuple else (value,):
+            if type(item) in _BYTES_TYPES and len(item) >= LARGE_BYTES_MIN:
+                value = _lift_large_bytes(value)
+                break
+        payload = _dumps(value, 5, buffer_callback=offered.append)
+        return _with_buffers(value, payload, offered) if offered else (payload, (), False)
     except Exception as error:  # whatever a __reduce__ or __getstate__ may raise
         return _dilled(value, error)
+
+
+def _with_buffers(value: object, payload: bytes, offered: list[pickle.PickleBuffer]) -> Encoded:
+    """Return `payload` with its buffers; pickled again if some of them are too small to be worth it."""
+    views = [buffer.raw() for buffer in offered]
+    if min(view.nbytes for view in views) >= OUT_OF_BAND_BYTES_MIN:
+        return payload, views, False
+    views.clear()
+
+    def is_in_band(buffer: pickle.PickleBuffer) -> bool:
+        view = buffer.raw()
+        if view.nbytes >= OUT_OF_BAND_BYTES_MIN:
+            views.append(view)
+            return False
+        return True
+
+    return _dumps(value, 5, buffer_callback=is_in_band), views, False
 
 
 def decode_value(payload: Buffer, buffers: Sequence[bytearray] = (), is_dill: bool = False) -> Any:
@@ -62,7 +77,7 @@ def decode_value(payload: Buffer, buffers: Sequence[bytearray] = (), is_dill: bo
             import dill
 
             return dill.loads(payload, buffers=buffers)
-        return pickle.loads(payload, buffers=buffers) if buffers else pickle.loads(payload)
+        return _loads(payload, buffers=buffers) if buffers else _loads(payload)
     except Exception as error:
         raise CannotTravel(
             f"A value arrived but could not be unpickled: {type(error).__name__}: {error}\n"
@@ -86,12 +101,7 @@ class _LargeBytes:
 
 
 def _lift_large_bytes(value: object) -> object:
-    if type(value) is not tuple:
-        return _lifted(value)
-    for item in value:
-        if type(item) in _BYTES_TYPES and len(item) >= LARGE_BYTES_MIN:
-            return tuple([_lifted(item) for item in value])
-    return value
+    return tuple([_lifted(item) for item in value]) if type(value) is tuple else _lifted(value)
 
 
 def _lifted(item: object) -> object:
