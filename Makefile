@@ -5,9 +5,14 @@ DEMO := experiment run post_notification
 DEBIAN_PACKAGES := chromium
 PYTEST_ARGS ?=
 FUZZ_ARGS ?=
+# Peers bring many packages that tests should not see, so they have an environment of their own, used once it is there.
+PEERS_VENV := .venv-peers
+BENCH_VENV := $(or $(wildcard $(PEERS_VENV)),$(VENV))
+BENCH_JSON := build/bench.json
+BENCH_ARGS ?=
 LINTED := $(wildcard weaverlab tests experiments benchmarks docs/examples)
 
-.PHONY: help demo test test-all fuzz lint lock clean
+.PHONY: help demo test test-all fuzz bench bench-quick bench-check bench-docs bench-peers lint lock clean
 .NOTPARALLEL:
 
 help:
@@ -15,6 +20,11 @@ help:
 	@echo "make test      install what the tests need and run them (PYTEST_ARGS='-k wire' for some of them)"
 	@echo "make test-all  the same under every Python from 3.10 to 3.13 that is on this machine"
 	@echo "make fuzz      a million mutated frames and more, minutes instead of seconds (FUZZ_ARGS='--frames 5000000')"
+	@echo "make bench     measure the data plane beside its limits and its peers, and write $(BENCH_JSON)"
+	@echo "make bench-quick  the same in under two minutes (BENCH_ARGS='calls --pin --case tiny' for some of it)"
+	@echo "make bench-check  the same, compared with benchmarks/baseline.json: fails if a ratio has become worse"
+	@echo "make bench-docs   measure all, then write docs/performance.md, its pictures, and the baseline"
+	@echo "make bench-peers  install the peers of benchmarks/peers.txt into $(PEERS_VENV), for bench and bench-docs"
 	@echo "make lint      check style (ruff) and types (mypy, strict)"
 	@echo "make lock      write requirements.lock anew after a change of pyproject.toml (UPGRADE=1: newest versions)"
 	@echo "make clean     remove environments, caches and builds"
@@ -37,6 +47,30 @@ test-all:
 fuzz:
 	@scripts/venv.sh $(VENV) "$(PYTHON)" test
 	@$(VENV)/bin/python -m tests.fuzz $(FUZZ_ARGS)
+
+bench:
+	@scripts/venv.sh $(BENCH_VENV) "$(PYTHON)" test
+	@mkdir -p $(dir $(BENCH_JSON))
+	@$(BENCH_VENV)/bin/python -m benchmarks --json $(BENCH_JSON) $(BENCH_ARGS)
+
+bench-quick:
+	@scripts/venv.sh $(VENV) "$(PYTHON)" test
+	@$(VENV)/bin/python -m benchmarks --quick $(BENCH_ARGS)
+
+bench-check:
+	@scripts/venv.sh $(VENV) "$(PYTHON)" test
+	@$(VENV)/bin/python -m benchmarks --quick --check benchmarks/baseline.json $(BENCH_ARGS)
+
+bench-docs: bench
+	@$(BENCH_VENV)/bin/python -m benchmarks --read $(BENCH_JSON) --page docs/performance.md \
+		--save-baseline benchmarks/baseline.json >/dev/null
+	@echo "bench-docs: docs/performance.md, docs/images/bench-*.svg and benchmarks/baseline.json are new"
+
+bench-peers:
+	@scripts/venv.sh $(PEERS_VENV) "$(PYTHON)" test
+	@echo "bench-peers: installing what benchmarks/peers.txt names"
+	@$(PEERS_VENV)/bin/python -m pip --disable-pip-version-check install -qq --constraint requirements.lock \
+		--requirement benchmarks/peers.txt
 
 lint:
 	@scripts/venv.sh $(VENV) "$(PYTHON)" dev

@@ -1,0 +1,63 @@
+"""A round that fails says so by name, and what it leaves behind is ended and told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from benchmarks import rounds
+from benchmarks.plan import US, Job
+
+pytestmark = pytest.mark.usefixtures("no_process_left")
+
+
+def job(suite: str = "calls", group: str = US) -> Job:
+    return Job(suite, "free", group, (group,), ("tiny",), 1, 0.001)
+
+
+def test_the_error_of_a_round_is_the_last_line_of_its_process() -> None:
+    one = rounds.run_round(job("no_such_suite"), 1)
+
+    assert one["error"] == "ModuleNotFoundError: No module named 'benchmarks.no_such_suite'"
+    assert "rows" not in one
+
+
+def test_what_a_round_leaves_behind_is_killed_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "LEFT_TIMEOUT_S", 0.0)
+    started = []
+
+    def leave(job: Job) -> list[dict[str, Any]]:
+        started.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True))
+        return []
+
+    monkeypatch.setattr(rounds, "_run_child", leave)
+
+    one = rounds.run_round(job(), 1)
+
+    assert [f"process {started[0].pid} " in left for left in one["left"]] == [True]
+    assert started[0].wait(5) != 0
+
+
+def fail(job: Job, number: int) -> dict[str, Any]:
+    error = {"error": "no room"} if job.group != US or job.suite == "beside" else {"rows": []}
+    return {"suite": job.suite, "group": job.group, "mode": job.mode, "number": number, "elapsed_s": 0.0, **error}
+
+
+def test_a_peer_that_has_failed_is_not_asked_again_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "run_round", fail)
+    said: list[str] = []
+
+    done = rounds.run_rounds([job(group="Ray actor"), job()], 3, said.append)
+
+    assert [one["group"] for one in done] == ["Ray actor", US, US, US]
+    assert "  failed: no room" in said
+
+
+def test_our_own_failure_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "run_round", fail)
+
+    with pytest.raises(RuntimeError, match="beside, free: no room"):
+        rounds.run_rounds([job("beside")], 1, lambda line: None)
