@@ -22,12 +22,12 @@ from multiprocess import forkserver, resource_tracker, spawn, util
 
 import weaverlab.runtime
 from weaverlab.runtime.inherit import InheritedFds, become_weavelet
+from weaverlab.transport.descriptors import check_room
 
 StartMethod = Literal["forkserver", "spawn"]
 PRELOADED = ["weaverlab.runtime.forkserver", "uvloop"]  # what is not installed is passed over
 # Where this WeaverLab is, so that another process finds the same one.
 HOME = str(Path(weaverlab.runtime.__file__).parent.parent.parent)
-START_PIPES = 8  # room for them is room for what `multiprocess` opens to start a process, a fork server included
 UNPASSED = ("init_main", "sys_path")  # of what `multiprocess` prepares: code and its path come with the bootstrap
 
 _launching = threading.Lock()  # guards what `_as_we_start_processes` replaces in `multiprocess`
@@ -80,7 +80,7 @@ class LocalProcesses:
             stdin, lifeline, events, stdout, output, stderr = ends
             pipes = InheritedFds((stdin, stdout, stderr))
             process = context.Process(target=become_weavelet, args=(pipes,), name=replica)
-            _check_room()
+            check_room()  # half-way through it would end the fork server, and with it every weavelet
             with _launching, _as_we_start_processes():
                 process.start()
         except BaseException:
@@ -90,17 +90,6 @@ class LocalProcesses:
         for fd in (stdin, stdout, stderr):
             os.close(fd)
         return LocalProcess(process, lifeline, events, output)
-
-
-def _check_room() -> None:
-    """Raise OSError if descriptors are short: noticed in the middle of a start, it would end the shared fork server."""
-    probes: list[int] = []
-    try:
-        for _ in range(START_PIPES):
-            probes += os.pipe()
-    finally:
-        for fd in probes:
-            os.close(fd)
 
 
 def end_servants() -> None:

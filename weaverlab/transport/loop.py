@@ -9,6 +9,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
+from weaverlab.transport.descriptors import check_room
+
 END_TIMEOUT_S = 5.0  # for tasks to end that have been cancelled
 
 
@@ -80,6 +82,7 @@ class _Call:
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
+    check_room()  # uvloop would end the process in the middle
     try:
         import uvloop
     except ImportError:

@@ -129,6 +129,9 @@ class Server:
         poll = select.poll()
         poll.register(self._listener, select.POLLIN)
         poll.register(self._wake_reader, select.POLLIN)
+        stop = select.poll()
+        stop.register(self._wake_reader, select.POLLIN)
+        is_short = False  # of descriptors: said once, not at every attempt
         while True:
             poll.poll()
             if self._is_stopping:
@@ -138,9 +141,14 @@ class Server:
             except (BlockingIOError, ConnectionError):
                 continue  # it gave up while it waited in the backlog
             except OSError as error:
-                logger.warning("%s: cannot accept a connection, trying again: %s", self.address, error)
-                select.select([self._wake_reader], [], [], ACCEPT_RETRY_S)
+                if not is_short:
+                    logger.warning("%s: cannot accept connections, trying on: %s", self.address, error)
+                is_short = True
+                stop.poll(ACCEPT_RETRY_S * 1_000)
                 continue
+            if is_short:
+                logger.warning("%s: accepts connections again", self.address)
+            is_short = False
             self._admit(sock)
 
     def _admit(self, sock: socket.socket) -> None:
@@ -237,7 +245,12 @@ class Server:
                 sock.close()
                 return
             if self._given_loop is None and self._own_loop is None:
-                self._own_loop = LoopThread("weaverlab-loop")
+                try:
+                    self._own_loop = LoopThread("weaverlab-loop")
+                except OSError as error:
+                    logger.warning("%s: refused a connection: it needs an event loop: %s", self.address, error)
+                    sock.close()
+                    return
             loop = self._loop()
             assert loop is not None
         try:
