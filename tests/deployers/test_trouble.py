@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from multiprocess import forkserver
+from multiprocess import forkserver, util
 
 import weaverlab as weaver
 from benchmarks.fault_trials import wait_for
@@ -23,7 +23,7 @@ from tests.apps.broken import DiesWhenAsked, Healthy
 from tests.apps.shop import Fragile, Polite, Shop, config
 from weaverlab import Deployment
 from weaverlab.config import parse
-from weaverlab.deployers import asking, multi, supervisor
+from weaverlab.deployers import asking, multi, processes, supervisor
 from weaverlab.deployers.processes import LocalProcesses
 from weaverlab.deployers.version import DeployerName
 from weaverlab.errors import CallLost, DeployError, RemoteApplicationError, StoppedError
@@ -332,6 +332,20 @@ def test_ctrl_c_lets_an_async_main_clean_up_before_components_shut_down(tmp_path
 
     assert out == "cleaned\nshut down\n"
     assert err.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_ctrl_c_does_not_reach_a_process_that_has_just_been_started_for_us() -> None:
+    reading, writing = os.pipe()
+    command = [os.fsencode(sys.executable), "-c", f"import os; os.write({writing}, b'it runs')"]
+    with processes._as_we_start_processes():
+        pid = util.spawnv_passfds(command[0], command, [writing])
+    os.kill(pid, signal.SIGINT)
+    os.close(writing)
+
+    with open(reading, "rb") as said:
+        assert said.read() == b"it runs"
+    os.waitpid(pid, 0)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 @pytest.mark.parametrize("deployer", ["single", "rpc"])

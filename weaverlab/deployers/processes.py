@@ -26,8 +26,11 @@ from weaverlab.transport.descriptors import check_room
 
 StartMethod = Literal["forkserver", "spawn"]
 PRELOADED = ["weaverlab.runtime.forkserver", "uvloop"]  # what is not installed is passed over
-# Where this WeaverLab is, so that another process finds the same one.
+# Where Python, this WeaverLab and what it needs are, so that another process finds the same ones.
+PYTHON = str(Path(os.__file__).parent)
+PACKAGES = str(Path(multiprocess.__file__).parent.parent)
 HOME = str(Path(weaverlab.runtime.__file__).parent.parent.parent)
+DEAF_TO_CTRL_C = "import signal as s; s.signal(s.SIGINT, s.SIG_IGN); s.pthread_sigmask(s.SIG_UNBLOCK, {s.SIGINT})"
 UNPASSED = ("init_main", "sys_path")  # of what `multiprocess` prepares: code and its path come with the bootstrap
 
 _launching = threading.Lock()  # guards what `_as_we_start_processes` replaces in `multiprocess`
@@ -107,10 +110,11 @@ def end_servants() -> None:
 
 @contextlib.contextmanager
 def _as_we_start_processes() -> Iterator[None]:
-    """Change two habits of `multiprocess` while it starts a process for us.
+    """Change three habits of `multiprocess` while it starts a process for us.
 
-    It would run the user's script again in the child: code travels in the bundle. And it would look for modules in the
-    working directory first, where a stray `dill.py` or `signal.py` may lie.
+    It would run the user's script again in the child: code travels in the bundle. It would look for modules in the
+    working directory first, where a stray `dill.py` or `signal.py` may lie. And Ctrl-C, which a terminal sends to
+    children as well, would end with a traceback what has not come far enough to ignore it.
     """
     vars(sys.modules["__main__"]).setdefault("__spec__", None)  # which `%reset` of a notebook deletes
     prepare, execute = spawn.get_preparation_data, util.spawnv_passfds
@@ -120,8 +124,12 @@ def _as_we_start_processes() -> Iterator[None]:
 
     def execute_elsewhere(path: bytes, arguments: list[Any], fds: list[int]) -> int:
         at = arguments.index("-c") + 1
-        command = f"import sys; sys.path[:] = {_import_path()!r}; {arguments[at]}"
-        pid: int = execute(path, [*arguments[:at], command, *arguments[at + 1 :]], fds)
+        command = f"import sys; sys.path[:] = {_import_path()!r}; {DEAF_TO_CTRL_C}; {arguments[at]}"
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the child inherits it
+        try:
+            pid: int = execute(path, [*arguments[:at], command, *arguments[at + 1 :]], fds)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return pid
 
     spawn.get_preparation_data, util.spawnv_passfds = prepare_less, execute_elsewhere
@@ -132,11 +140,8 @@ def _as_we_start_processes() -> Iterator[None]:
 
 
 def _import_path() -> list[str]:
-    """Return `sys.path` without the working directory, and first where Python, what is installed and WeaverLab are.
+    """Return where our processes find modules: those that they need themselves first, then `sys.path`.
 
-    The folder of an application comes before these in `sys.path`, and a `json.py` or `queue.py` in it would be taken
-    for Python's own.
+    There, the folder of the application comes first: a `json.py` or `queue.py` in it would be taken for Python's own.
     """
-    installed = tuple({os.path.join(prefix, "") for prefix in (sys.prefix, sys.base_prefix)})
-    first = [entry for entry in sys.path if entry.startswith(installed)]
-    return list(dict.fromkeys([*first, HOME, *filter(None, sys.path)]))
+    return list(dict.fromkeys([PYTHON, os.path.join(PYTHON, "lib-dynload"), HOME, PACKAGES, *filter(None, sys.path)]))
