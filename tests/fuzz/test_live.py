@@ -21,6 +21,7 @@ from weaverlab.wire import Mode
 
 TIMEOUT_S = 5.0
 TRIALS = 250
+SERVER_EVERY = 97  # of the mutants of what a client says; a prime
 
 
 @pytest.mark.slow
@@ -45,7 +46,7 @@ def test_a_server_says_why_it_closed_a_connection(mode: Mode, caplog: pytest.Log
     frames = (case for case in ours if not case.is_handshake)
     reasons = 0
     with ward() as here, caplog.at_level(logging.WARNING, "weaverlab.transport"):
-        for case in itertools.islice(frames, 0, None, 397):
+        for case in itertools.islice(frames, 0, None, SERVER_EVERY):
             expected = check_frames(case.mutant, Said.BY_SERVER).error
             caplog.clear()
             with connect(here.address, SECRET, mode, TIMEOUT_S) as sock:
@@ -55,11 +56,11 @@ def test_a_server_says_why_it_closed_a_connection(mode: Mode, caplog: pytest.Log
                     sock.shutdown(socket.SHUT_WR)
                     while sock.recv(1 << 16):  # it answers or closes, and times out here if it does neither
                         pass
-            if expected and mode is Mode.MUX:  # a blocking caller may send one call at a time, which is refused first
-                assert expected in caplog.text, case.name
+            if expected:  # a blocking caller may send one call at a time, which is often refused first
+                assert (expected if mode is Mode.MUX else "closed: ") in caplog.text, case.name
                 reasons += 1
         pool = SyncPool(here.address, SECRET)
         assert pool.call(ECHO, "still there", TIMEOUT_S).ok
         pool.close()
 
-    assert reasons > 20 or mode is Mode.SYNC
+    assert reasons > 50

@@ -1,4 +1,4 @@
-"""A server among strangers, fuzz, descriptor shortage and shutdown."""
+"""A server among strangers, descriptor shortage and shutdown. (Mutated frames: tests/fuzz.)"""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.transport.conftest import ECHO, HOLD, IGNORE, SECRET, World, descriptors
 from weaverlab.errors import CallLost, Unreachable
@@ -136,39 +134,6 @@ def record(world: World, mode: Mode) -> bytes:
     finally:
         sockets.open_socket = original
     return b"".join(sent)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("mode", "connections", "frames_each"), [(Mode.MUX, 450, 20), (Mode.SYNC, 1000, 1)])
-def test_ten_thousand_mutated_frames_are_answered_or_end_their_connection(world, mode, connections, frames_each):
-    world.serve()  # a blocking caller may send one at a time, so most of the frames go the other way
-    world.methods.release.set()  # a mutation may well make a call of the method that waits for this
-
-    @settings(max_examples=connections, suppress_health_check=list(HealthCheck))
-    @given(st.lists(st.lists(mutation, min_size=1, max_size=4), min_size=frames_each, max_size=frames_each))
-    def fuzz(mutations: list[list[tuple[int, int]]]) -> None:
-        with friend(world, mode) as sock:
-            try:
-                sock.sendall(b"".join(mutated(CALL, changes) for changes in mutations))
-                sock.shutdown(socket.SHUT_WR)
-            except OSError:
-                return  # the server has closed already
-            read_to_end(sock)
-
-    fuzz()
-
-    assert world.pool().call(ECHO, 1, 5.0).value == 1
-
-
-# Mostly in the header and the optional parts, where there is something to misunderstand.
-mutation = st.tuples(st.one_of(st.integers(0, 40), st.integers(0, len(CALL) - 1)), st.integers(0, 255))
-
-
-def mutated(frame: bytes, changes: list[tuple[int, int]]) -> bytes:
-    changed = bytearray(frame)
-    for position, byte in changes:
-        changed[position] = byte
-    return bytes(changed)
 
 
 @pytest.mark.parametrize(
