@@ -25,6 +25,7 @@ replicas = { Reader = 2 }
 colocate = [["App", "Feed"]]
 start_method = "spawn"
 restarts_max = 0
+mtls = true
 
 [multi.listeners]
 web = "0.0.0.0:80"
@@ -78,6 +79,7 @@ def test_listeners_of_a_deployer_go_before_those_of_all():
         colocate=(("App", "Feed"),),
         start_method="spawn",
         restarts_max=0,
+        mtls=True,
         listeners={"web": "0.0.0.0:80", "admin": "localhost:0"},
     )
     assert config.single == SingleSection({"web": "127.0.0.1:8080", "admin": "localhost:0", "debug": "[::1]:9"})
@@ -95,7 +97,7 @@ def test_nothing_written_means_all_defaults():
 
     assert config == Config()
     assert config.weaverlab.call_timeout_s == 30.0
-    assert (config.multi.start_method, config.multi.restarts_max) == ("forkserver", 5)
+    assert (config.multi.start_method, config.multi.restarts_max, config.multi.mtls) == ("forkserver", 5, False)
 
 
 def test_a_component_lives_where_regions_says_or_in_the_local_one():
@@ -145,6 +147,7 @@ def test_what_is_not_toml_is_located_by_line_and_column(text, fault):
         ("[weaverlab]\ncall_timeout_s = true", "[weaverlab] call_timeout_s: expected float, saw bool True."),
         ("[multi]\nreplicas = { A = '2' }", "[multi] replicas.A: expected int, saw str '2'."),
         ("[multi]\nreplicas = { A = 0 }", "[multi] replicas.A: expected 1 or more, saw 0."),
+        ("[multi]\nmtls = 'yes'", "[multi] mtls: expected bool, saw str 'yes'."),
         ("[multi]\nrestarts_max = -1", "[multi] restarts_max: expected 0 or more, saw -1."),
         ("[multi]\ncolocate = ['A']", "[multi] colocate[0]: expected tuple[str, ...], saw str 'A'."),
         (
