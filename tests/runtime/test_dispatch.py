@@ -7,11 +7,9 @@ import pickle
 
 import pytest
 
-import weaverlab as weaver
-from weaverlab.antipode import Dependency, Lineage, transfer
 from weaverlab.clock import SystemClock
 from weaverlab.errors import DeadlineExceeded
-from weaverlab.runtime import context, failures
+from weaverlab.runtime import failures
 from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity
@@ -30,20 +28,6 @@ def method() -> HostedMethod:
 @pytest.fixture
 def dispatcher(method: HostedMethod) -> Dispatcher:
     return Dispatcher([method], SystemClock, Recorder())
-
-
-async def test_a_call_sees_nothing_of_the_context_in_which_it_was_read(
-    dispatcher: Dispatcher, method: HostedMethod
-) -> None:
-    async def look() -> tuple[str, dict[str, str], bytes]:
-        return context.trace.get(), weaver.current_metadata(), weaver.get_lineage()
-
-    method.open(look)
-    with weaver.request(), weaver.metadata(user="somebody else"):
-        transfer(Lineage([Dependency("posts", "eu", 1)]))
-        reply = await asyncio.create_task(dispatcher.call_async(call()))
-
-    assert reply.value == ("", {}, b"")
 
 
 async def test_an_async_call_waits_for_the_component_and_one_that_gives_up_disturbs_no_other(

@@ -104,11 +104,10 @@ class Dispatcher:
             return self._failed(call, arrived, error)
 
     async def call_async(self, call: Call) -> Reply:
-        """Execute an async method; the server gives every call a task, hence a context, of its own."""
+        """Execute an async method; the server gives every call a task and an empty context of its own."""
         arrived = _NO_LINEAGE
         self.load += 1
         try:
-            _forget_surroundings()
             method = self._methods.get(call.method) or _missing(call)
             _set_deadline(self._now_s() + call.timeout_s)
             function = method.function or await method.wait_open_async(call.timeout_s)
@@ -164,14 +163,6 @@ def _with_keywords(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args[:-1], **args[-1])
 
     return call
-
-
-def _forget_surroundings() -> None:
-    """Empty the context of a task: it began with a copy of the one its connection was read in, perhaps a request's."""
-    context.trace.set("")
-    context.span.set("")
-    context.packed_metadata.set(b"")
-    lineage_context.replace(_NO_LINEAGE)
 
 
 def _missing(call: Call) -> NoReturn:

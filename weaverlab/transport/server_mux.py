@@ -6,6 +6,7 @@ Replies that end in the same turn of the loop leave together; a reply with no ot
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import socket
 import sys
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,8 @@ from weaverlab.transport.stream import Stream
 from weaverlab.wire import Call, Message, Role
 from weaverlab.wire.connection import State
 from weaverlab.wire.frames import Pieces, frame_bytes
+
+_new_context = contextvars.Context  # of each call: a task begins with a copy of the context that it is made in
 
 
 class ServerLink(Stream):
@@ -52,7 +55,7 @@ class ServerLink(Stream):
                 # A call that ends without waiting for anything ends in here where tasks can start eagerly; so it is
                 # entered before, and its task only if it is still there.
                 self._tasks[message.call_id] = None
-                task = _start(self._loop, self._answer(message))
+                task = _new_context().run(_start, self._loop, self._answer(message))
                 if message.call_id in self._tasks:
                     self._tasks[message.call_id] = task
             else:

@@ -17,6 +17,8 @@ from weaverlab.transport.sockets import IOVEC_MAX, drop_sent
 from weaverlab.wire import Connection, Message, Role
 from weaverlab.wire.values import Buffer
 
+# As many frames are sent together; with more, the peer would wait for the last of them before it begins with the first.
+BATCH_FRAMES = 8
 # With more than this waiting to be sent, no new work is taken: a caller waits, a server stops reading.
 QUEUED_BYTES_MAX = 4 * 1024 * 1024
 
@@ -75,7 +77,7 @@ class Stream:
             return
         self._queue.append(head)
         self._queue += rest
-        if at_once:
+        if at_once or len(self._queue) >= BATCH_FRAMES:
             self.flush()
         elif not self._flush_is_scheduled:
             self._flush_is_scheduled = True

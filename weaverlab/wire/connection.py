@@ -50,13 +50,8 @@ TRANSITIONS: dict[Role, dict[State, dict[Kind, State]]] = {
     },
 }
 
-# The same table for looking up a kind as it came off the wire; an IntEnum hashes and compares as its number.
-_MOVES: dict[Role, dict[State, dict[int, State]]] = {
-    role: {state: {int(kind): then for kind, then in moves.items()} for state, moves in by_state.items()}
-    for role, by_state in TRANSITIONS.items()
-}
-
-_NOTED = frozenset((int(Kind.CALL), int(Kind.GOODBYE)))
+# What most messages are, and what changes nothing: the one that each end receives all the time while READY.
+_USUAL = {Role.CLIENT: Kind.REPLY, Role.SERVER: Kind.CALL}
 
 
 class Connection:
@@ -64,9 +59,10 @@ class Connection:
 
     def __init__(self, role: Role, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self.state = State.READY
-        self.last_call_id = 0  # server: of the calls handed out; client: as the peer's GOODBYE said
+        self.last_call_id = 0  # server: of the calls handed out; client, once draining: as the peer's GOODBYE said
         self._is_server = role is Role.SERVER
-        self._moves = _MOVES[role]
+        self._usual = int(_USUAL[role])
+        self._role = role
         self._reader = FrameReader(max_frame_bytes, MUX_SCRATCH_BYTES)
         self._received = self._reader.received
         self.get_buffer = self._reader.get_buffer  # memory for the next bytes; then call `received`
@@ -80,11 +76,10 @@ class Connection:
         try:
             messages = self._received(count)
             for message in messages:
-                self.state = self._moves[self.state][message.kind]
-                if message.kind in _NOTED:
-                    self._note(message)
-        except KeyError:
-            raise self._mistake(message) from None
+                if message.kind == self._usual and self.state is State.READY:
+                    self.last_call_id = message.call_id  # means something at the server only
+                else:
+                    self._move(message)
         except ProtocolError:
             self.state = State.CLOSED
             raise
@@ -106,11 +101,13 @@ class Connection:
         """Accept nothing from now on."""
         self.state = State.CLOSED
 
-    def _note(self, message: Message) -> None:
-        """Remember the last call that is executed: the server hands out no others, the client is told."""
-        if message.kind == Kind.GOODBYE or self.state is State.READY:
+    def _move(self, message: Message) -> None:
+        """Go where the table says. Raises ProtocolError when it says nothing."""
+        was = self.state
+        try:
+            self.state = TRANSITIONS[self._role][was][Kind(message.kind)]
+        except KeyError:
+            what = Kind(message.kind).name
+            raise ProtocolError(f"the peer sent a {what}, which may not come while {was.name}") from None
+        if message.kind == Kind.GOODBYE:
             self.last_call_id = message.call_id
-
-    def _mistake(self, message: Message) -> ProtocolError:
-        was, self.state = self.state, State.CLOSED
-        return ProtocolError(f"the peer sent a {Kind(message.kind).name}, which may not come while {was.name}")

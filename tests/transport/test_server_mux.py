@@ -1,0 +1,41 @@
+"""The server's end of a connection with many calls: what each call's task begins with."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextvars import ContextVar
+
+from tests.transport.conftest import ECHO, Methods
+from weaverlab.transport import Call, Reply
+from weaverlab.transport.server_mux import ServerLink
+from weaverlab.wire import MAX_FRAME_BYTES, encode_call, encode_value
+
+REQUEST: ContextVar[str] = ContextVar("request", default="none")
+
+
+class Looking(Methods):
+    """Answers with the request that it believes to belong to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: asyncio.Queue[str] = asyncio.Queue()
+
+    async def call_async(self, call: Call) -> Reply:
+        await self.seen.put(REQUEST.get())
+        REQUEST.set(f"that of call {call.call_id}")
+        return Reply(True, b"", None)
+
+
+async def test_every_call_begins_with_an_empty_context_whatever_it_was_read_in_or_was_set_before() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    REQUEST.set("somebody else's")
+    methods = Looking()
+    link = ServerLink(asyncio.get_running_loop(), ours, methods, MAX_FRAME_BYTES, lambda link: None)
+    with theirs:
+        for call_id in (1, 2):
+            theirs.sendall(encode_call(call_id, ECHO, 5.0, b"", b"", b"", encode_value(()))[0])
+
+            assert await asyncio.wait_for(methods.seen.get(), 5.0) == "none"
+        link.lose("")
