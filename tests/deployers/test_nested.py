@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -33,12 +35,34 @@ class Outer(Component):
         self.app.stop()
 
 
-@pytest.fixture
-def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where weavelets keep temporary files; the path is short, as sockets need it."""
-    folder = tmp_path_factory.mktemp("t")
-    monkeypatch.setenv("TMPDIR", str(folder))
-    return folder
+def stops() -> None:
+    with weaver.deploy(Outer) as app:
+        outer, inner = app.get(Outer).pids()
+        assert outer != inner
+
+
+def kills() -> None:
+    with weaver.deploy(Outer) as app:
+        first = app.get(Outer).pids()
+        os.kill(first[0], signal.SIGKILL)
+        assert not set(first) & set(app.get(Outer).pids())
+
+
+@pytest.mark.parametrize("how", [stops, kills])
+def test_a_component_that_deploys_leaves_nothing_in_the_folder_for_temporary_files(
+    how: object, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    temporary = tmp_path_factory.mktemp("t")  # a short path, as sockets need it
+    script = f"from tests.deployers import test_nested\ntest_nested.{how.__name__}()"  # type: ignore[attr-defined]
+
+    subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        timeout=30,
+        env={**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": os.getcwd()},
+    )
+
+    wait_empty(temporary)
 
 
 def wait_empty(folder: Path) -> None:
@@ -46,21 +70,3 @@ def wait_empty(folder: Path) -> None:
     while left := os.listdir(folder):
         assert time.monotonic() < ends_s, f"left behind: {left}"
         time.sleep(0.01)
-
-
-def test_a_component_that_deploys_leaves_nothing_when_it_is_stopped(temporary: Path) -> None:
-    with weaver.deploy(Outer) as app:
-        outer, inner = app.get(Outer).pids()
-        assert outer != inner and os.listdir(temporary) != []
-
-    wait_empty(temporary)
-
-
-def test_a_component_that_deploys_leaves_nothing_when_it_is_killed(temporary: Path) -> None:
-    with weaver.deploy(Outer) as app:
-        first = app.get(Outer).pids()
-
-        os.kill(first[0], signal.SIGKILL)
-
-        assert not set(first) & set(app.get(Outer).pids())
-    wait_empty(temporary)
