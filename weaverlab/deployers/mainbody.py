@@ -1,6 +1,6 @@
 """The body of Main where it runs in the deploying process: once, whoever asks for it first.
 
-Where it runs in a weavelet process, `runtime.child` runs it and `supervisor` knows how it ended.
+Where it runs in a weavelet process, `runtime.child` runs it and `replicas` knows how it ended.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from weaverlab.deployers.output import Output
 from weaverlab.deployers.placing import place, socket_address, socket_directory
 from weaverlab.deployers.plan import Group, Plan
 from weaverlab.deployers.replica import Replica
+from weaverlab.deployers.replicas import Replicas
 from weaverlab.deployers.routes import next_table
 from weaverlab.deployers.supervisor import ASKED_FOR, Supervisor
 from weaverlab.errors import CallLost, DeadlineExceeded, DeployError, RemoteCallError, StoppedError, WeaverError
@@ -75,8 +76,9 @@ class Multi:
         self._contacts: dict[str, Contact] = {}
         self._last_counts: dict[str, tuple[MethodCounts, ...]] = {}  # what each replica answered last
         self._last_events: dict[str, tuple[Event, ...]] = {}
+        self._replicas = Replicas(placed.values(), self._route)
         self._supervisor = Supervisor(
-            placed.values(),
+            self._replicas,
             engine,
             self._bootstrap,
             plan.config.multi.restarts_max,
@@ -84,7 +86,6 @@ class Multi:
             SystemClock,
             system_rng(),
             EmbeddedStores.__name__,
-            self._route,
             self._failed,
         )
 
@@ -94,13 +95,13 @@ class Multi:
 
     @property
     def failure(self) -> BaseException | None:
-        return self._supervisor.failure
+        return self._replicas.failure
 
     def start(self, progress: Progress) -> None:
         try:
             self.door.start()
             self._supervisor.start()
-            self._supervisor.wait_ready(self._placed, START_S, progress)
+            self._replicas.wait_ready(self._placed, START_S, progress)
             self._keep_contact(self._placed)
         except BaseException:  # what is ready has things to tidy up
             self.stop(0.0)
@@ -109,26 +110,26 @@ class Multi:
 
     @property
     def main_runs(self) -> bool:
-        return self._supervisor.main_runs
+        return self._replicas.main_runs
 
     def start_main(self) -> None:
         host = next(id for id, placed in self._placed.items() if placed.runs_main)
-        if self._supervisor.begin_main():
+        if self._replicas.begin_main():
             try:
                 in_time(self._control(host).start_main)
             except RemoteCallError:  # it is paused, or hangs; to ask it twice does no harm
-                self._supervisor.take_back_main()
+                self._replicas.take_back_main()
                 raise
 
     def run_main(self) -> None:
         self.start_main()
-        self._supervisor.wait_main()
+        self._replicas.wait_main()
 
     def stop(self, drain_s: float) -> None:
         if self._stage == "stopped":
             return
         self._stage = "stopping"
-        self._supervisor.expect_stop()
+        self._replicas.expect_stop()
         for contact in list(self._contacts.values()):
             contact.end()
         try:
@@ -152,20 +153,19 @@ class Multi:
                 self._shrink(now[count:], drain_s)
 
     def kill(self, replica: str) -> None:
-        self._supervisor.running(replica)
-        self._supervisor.kill([replica], ASKED_FOR)
+        self._replicas.kill_running(replica, ASKED_FOR)
 
     def pause(self, replica: str) -> None:
-        self._supervisor.pause(replica)
+        self._replicas.pause(replica)
 
     def resume(self, replica: str) -> None:
-        self._supervisor.resume(replica)
+        self._replicas.resume(replica)
 
     def replicas(self) -> tuple[ReplicaInfo, ...]:
-        return tuple(replica.info() for replica in self._supervisor.replicas.values())
+        return tuple(replica.info() for replica in self._replicas)
 
     def listeners(self) -> dict[str, tuple[str, ...]]:
-        members = [replica for replica in self._supervisor.replicas.values() if replica.is_member]
+        members = [replica for replica in self._replicas if replica.is_member]
         return addresses_by_listener(replica.listeners for replica in members if replica.state == "ready")
 
     def follow_listeners(self, follow: Follow) -> None:
@@ -206,7 +206,7 @@ class Multi:
             contact.tell()
 
     def _tell_listeners(self) -> None:
-        members = [replica for replica in self._supervisor.replicas.values() if replica.is_member]
+        members = [replica for replica in self._replicas if replica.is_member]
         silent = [address for r in members if r.state != "ready" for address in r.listeners.values()]
         self._follow(self.listeners(), silent)
 
@@ -214,19 +214,17 @@ class Multi:
         with_load = self._plan.config.multi.balance == "least_loaded"
         members: dict[str, tuple[Member, ...]] = {}
         for group in self._plan.groups:
-            here = tuple(self._supervisor.replicas[name].member(with_load) for name in self._replicas_of(group))
+            here = tuple(self._replicas[name].member(with_load) for name in self._replicas_of(group))
             members |= dict.fromkeys(group.components, here)
         return members
 
     def _replicas_of(self, group: Group) -> list[str]:
         """Return the replicas of a group that calls are routed to, in the order of their numbers."""
-        return [
-            r.id for r in self._supervisor.replicas.values() if r.is_member and r.placement.hosted == group.components
-        ]
+        return [r.id for r in self._replicas if r.is_member and r.placement.hosted == group.components]
 
     def _keep_contact(self, replicas: Iterable[str]) -> None:
         for name in replicas:
-            replica = self._supervisor.replicas[name]
+            replica = self._replicas[name]
             self._contacts[name] = Contact(
                 name,
                 self._control(name),
@@ -251,15 +249,15 @@ class Multi:
                 self._placed[name] = replace(like, replica=name, address=address, runs_main=False)
         try:
             self._supervisor.add([self._placed[name] for name in newcomers])
-            self._supervisor.wait_ready(newcomers, START_S, nobody_watches)
+            self._replicas.wait_ready(newcomers, START_S, nobody_watches)
             self._keep_contact(newcomers)
-            self._supervisor.join(newcomers)
+            self._replicas.join(newcomers)
         except BaseException:  # Ctrl-C, too
             self._remove(newcomers)
             raise
 
     def _shrink(self, leavers: list[str], drain_s: float) -> None:
-        self._supervisor.leave(leavers)
+        self._replicas.leave(leavers)
         self._end_contact(leavers)
         try:
             self._stop_weavelets(leavers, drain_s)
@@ -268,31 +266,29 @@ class Multi:
 
     def _remove(self, replicas: list[str]) -> None:
         """End these replicas, which nobody calls any more, and all that we keep for them."""
-        present = [name for name in replicas if name in self._supervisor.replicas]
-        self._supervisor.leave(present)
-        self._supervisor.kill(present)
-        self._supervisor.wait_stopped(present, EXIT_TIMEOUT_S)
+        present = [name for name in replicas if name in self._replicas]
+        self._replicas.leave(present)
+        self._replicas.kill(present)
+        self._replicas.wait_stopped(present, EXIT_TIMEOUT_S)
         self._end_contact(present)
-        self._supervisor.forget(present)
+        self._replicas.forget(present)
 
     # Asking and stopping weavelets
 
     def _stop_weavelets(self, replicas: list[str], drain_s: float) -> None:
         """Ask some weavelets to stop, and wait until they have; those that do not are killed."""
         for replica in replicas:
-            if not self._asked_to_stop(self._supervisor.replicas[replica], drain_s):
-                self._supervisor.kill([replica])
+            if not self._asked_to_stop(self._replicas[replica], drain_s):
+                self._replicas.kill([replica])
         patience_s = drain_s + EXIT_TIMEOUT_S
-        for replica in self._supervisor.wait_stopped(replicas, patience_s):
-            self._supervisor.note(
-                self._supervisor.replicas[replica], f"did not stop within {patience_s:g} s, and was killed"
-            )
-            self._supervisor.kill([replica])
+        for replica in self._replicas.wait_stopped(replicas, patience_s):
+            self._supervisor.note(self._replicas[replica], f"did not stop within {patience_s:g} s, and was killed")
+            self._replicas.kill([replica])
 
     def _asked_to_stop(self, replica: Replica, drain_s: float) -> bool:
         """Return whether the weavelet knows now that it is to stop."""
         if replica.is_paused:
-            self._supervisor.resume(replica.id)
+            self._replicas.resume(replica.id)
         if not replica.is_ready:
             return False
         try:
@@ -313,7 +309,7 @@ class Multi:
 
         The first silence of a weavelet is the last time that it is asked, until it is heard of again.
         """
-        replicas = list(self._supervisor.replicas.values())
+        replicas = list(self._replicas)
         for replica in replicas:
             if replica.state != "ready":
                 continue

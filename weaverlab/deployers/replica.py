@@ -39,7 +39,7 @@ class Lines:
 
 
 class Replica:
-    """Mutable; whoever changes it holds the supervisor's lock."""
+    """Mutable; whoever changes it holds the lock of `Replicas`."""
 
     def __init__(self, placement: Placement, is_member: bool) -> None:
         self.placement = placement
@@ -105,6 +105,11 @@ class Replica:
         self.load = self.silent_ticks = 0
         self.unsent = memoryview(b"")
         self.last_death = f"{how}\n{deaths.details(self.traceback, self.last_lines)}"
+
+    def obituary(self, more: str) -> str:
+        """Return who ended, how, what there is `more` to say of it, and below that what is known beside it."""
+        first, _, rest = self.last_death.partition("\n")
+        return f"{self.id} ({', '.join(self.placement.hosted)}) {first}{more}.\n{rest}"
 
     def remove_socket(self) -> None:
         """Remove the socket file that a killed process left behind."""
