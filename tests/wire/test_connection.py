@@ -7,6 +7,7 @@ import pytest
 from weaverlab.errors import ProtocolError
 from weaverlab.wire import Connection, Kind, Role, encode_call, encode_notice, encode_reply, encode_value
 from weaverlab.wire.connection import TRANSITIONS, State
+from weaverlab.wire.stream_frames import encode_credit, encode_item, encode_stream_call
 
 NOTHING = encode_value(())
 FRAMES = {
@@ -15,6 +16,9 @@ FRAMES = {
     Kind.FAILURE: encode_reply(5, False, b"", NOTHING)[0],
     Kind.CANCEL: encode_notice(Kind.CANCEL, 5),
     Kind.GOODBYE: encode_notice(Kind.GOODBYE, 5),
+    Kind.STREAM: encode_stream_call(5, 1, 1.0, b"", b"", b"", NOTHING)[0],
+    Kind.ITEM: encode_item(5, 1, b"", NOTHING)[0],
+    Kind.CREDIT: encode_credit(5, 1),
 }
 
 

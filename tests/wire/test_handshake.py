@@ -43,7 +43,7 @@ def test_a_client_does_not_prove_itself_to_a_server_without_the_secret():
 def test_a_client_without_the_secret_is_refused_and_told_so():
     client, server = both()
     server.receive(client.hello)
-    wrong_proof = _MESSAGE.pack(MAGIC, 1, Step.PROOF, 0, bytes(32), bytes(32))
+    wrong_proof = _MESSAGE.pack(MAGIC, handshake.PROTOCOL_VERSION, Step.PROOF, 0, bytes(32), bytes(32))
 
     with pytest.raises(Refused, match="client did not prove") as refused:
         server.receive(wrong_proof)
@@ -58,7 +58,7 @@ def test_a_servers_proof_sent_back_to_it_is_refused():
     *_, stolen_proof = _MESSAGE.unpack(challenge)
 
     with pytest.raises(Refused):
-        server.receive(_MESSAGE.pack(MAGIC, 1, Step.PROOF, 0, bytes(32), stolen_proof))
+        server.receive(_MESSAGE.pack(MAGIC, handshake.PROTOCOL_VERSION, Step.PROOF, 0, bytes(32), stolen_proof))
 
 
 def test_a_recorded_proof_is_useless_against_another_nonce():
@@ -87,10 +87,10 @@ def test_another_version_is_refused_and_both_versions_are_named(monkeypatch):
     monkeypatch.undo()
     server = ServerHandshake(SECRET, SERVER_NONCE)
 
-    with pytest.raises(Refused, match="client speaks protocol version 9, this process version 1") as refused:
+    with pytest.raises(Refused, match="client speaks protocol version 9, this process version 2") as refused:
         server.receive(client_of_tomorrow.hello)
     monkeypatch.setattr(handshake, "PROTOCOL_VERSION", 9)
-    with pytest.raises(ProtocolError, match="server speaks protocol version 1, this process version 9"):
+    with pytest.raises(ProtocolError, match="server speaks protocol version 2, this process version 9"):
         client_of_tomorrow.receive(refused.value.farewell)
 
 
@@ -99,7 +99,7 @@ def test_no_refusal_contains_the_secret():
     server.receive(client.hello)
 
     with pytest.raises(Refused) as refused:
-        server.receive(_MESSAGE.pack(MAGIC, 1, Step.PROOF, 0, bytes(32), bytes(32)))
+        server.receive(_MESSAGE.pack(MAGIC, handshake.PROTOCOL_VERSION, Step.PROOF, 0, bytes(32), bytes(32)))
 
     assert SECRET not in refused.value.farewell
     assert SECRET.decode() not in str(refused.value)

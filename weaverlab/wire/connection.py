@@ -38,20 +38,36 @@ class State(IntEnum):
 # By role: state -> kind received -> next state. What is missing is the peer's mistake and ends the connection.
 TRANSITIONS: dict[Role, dict[State, dict[Kind, State]]] = {
     Role.CLIENT: {
-        State.READY: {Kind.REPLY: State.READY, Kind.FAILURE: State.READY, Kind.GOODBYE: State.DRAINING},
-        State.DRAINING: {Kind.REPLY: State.DRAINING, Kind.FAILURE: State.DRAINING},
+        State.READY: {
+            Kind.REPLY: State.READY,
+            Kind.FAILURE: State.READY,
+            Kind.ITEM: State.READY,
+            Kind.GOODBYE: State.DRAINING,
+        },
+        State.DRAINING: {Kind.REPLY: State.DRAINING, Kind.FAILURE: State.DRAINING, Kind.ITEM: State.DRAINING},
         State.CLOSED: {},
     },
     Role.SERVER: {
-        State.READY: {Kind.CALL: State.READY, Kind.CANCEL: State.READY},
-        # A CALL here crossed the GOODBYE on its way. It is not handed out; the caller knows from the GOODBYE.
-        State.DRAINING: {Kind.CALL: State.DRAINING, Kind.CANCEL: State.DRAINING},
+        State.READY: {
+            Kind.CALL: State.READY,
+            Kind.STREAM: State.READY,
+            Kind.CREDIT: State.READY,
+            Kind.CANCEL: State.READY,
+        },
+        # A CALL or STREAM here crossed the GOODBYE on its way. It is not handed out; the caller knows from the GOODBYE.
+        State.DRAINING: {
+            Kind.CALL: State.DRAINING,
+            Kind.STREAM: State.DRAINING,
+            Kind.CREDIT: State.DRAINING,
+            Kind.CANCEL: State.DRAINING,
+        },
         State.CLOSED: {},
     },
 }
 
 # What most messages are, and what changes nothing: the one that each end receives all the time while READY.
 _USUAL = {Role.CLIENT: Kind.REPLY, Role.SERVER: Kind.CALL}
+_CALLS = (Kind.CALL, Kind.STREAM)
 
 
 class Connection:
@@ -84,7 +100,7 @@ class Connection:
             self.state = State.CLOSED
             raise
         if self._is_server and self.state is State.DRAINING:
-            return [message for message in messages if message.kind != Kind.CALL]
+            return [message for message in messages if message.kind not in _CALLS]
         return messages
 
     def received_eof(self) -> str:
@@ -109,5 +125,5 @@ class Connection:
         except KeyError:
             what = Kind(message.kind).name
             raise ProtocolError(f"the peer sent a {what}, which may not come while {was.name}") from None
-        if message.kind == Kind.GOODBYE:
+        if message.kind == Kind.GOODBYE or (message.kind == Kind.STREAM and was is State.READY):
             self.last_call_id = message.call_id

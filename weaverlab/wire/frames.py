@@ -12,10 +12,10 @@
               (buffer lengths: u64 each); the payload is the rest, a pickle
     buffers = the bytes of each out-of-band buffer, one after the other, received into memory of their own
 
-`method` and the deadline (relative: clocks of two hosts never agree) belong to calls and are 0 elsewhere. The call id
-of a GOODBYE is that of the last call its sender will answer. Every length is checked against the limit on frames
-before memory is taken for it. Not in here: reading frames out of a stream (`reader`), which kinds may come
-when (`connection`).
+`method` and the deadline (relative: clocks of two hosts never agree) belong to calls and are 0 elsewhere; for those of
+streams see `stream_frames`. The call id of a GOODBYE is that of the last call its sender will answer. Every length is
+checked against the limit on frames before memory is taken for it. Not in here: reading frames out of a stream of bytes
+(`reader`), which kinds may come when (`connection`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 from weaverlab.errors import CannotTravel, ProtocolError
 from weaverlab.wire.messages import Call, ReceivedReply
+from weaverlab.wire.stream_messages import Credit, ReceivedItem, StreamCall
 from weaverlab.wire.values import OUT_OF_BAND_BYTES_MIN, Buffer, Encoded
 
 HEADER = Struct("<IBBHQQ")
@@ -50,6 +51,9 @@ class Kind(IntEnum):
     FAILURE = 3  # the method raised, or could not be run
     CANCEL = 4  # the caller no longer waits
     GOODBYE = 5  # no call after the one named here will be executed
+    STREAM = 6  # a call whose answer is a stream: items, and at last a REPLY or FAILURE
+    ITEM = 7
+    CREDIT = 8  # the reader of a stream has taken items
 
 
 class Flag(IntFlag):
@@ -64,10 +68,15 @@ class Flag(IntFlag):
 
 # Plain ints for the code that runs once per frame: combining IntFlags calls Python code.
 _TRACE, _LINEAGE, _METADATA, BUFFERS, _DILL = (int(flag) for flag in Flag)
-_CALL, _REPLY, _FAILURE = int(Kind.CALL), int(Kind.REPLY), int(Kind.FAILURE)
+_CALL, _REPLY, _FAILURE, _ITEM = int(Kind.CALL), int(Kind.REPLY), int(Kind.FAILURE), int(Kind.ITEM)
 _ACCOMPANIED = _TRACE | _LINEAGE | _METADATA
 _OF_REPLIES = _LINEAGE | BUFFERS | _DILL
-_FLAGS_OF = {_CALL: _OF_REPLIES | _TRACE | _METADATA, _REPLY: _OF_REPLIES, _FAILURE: _OF_REPLIES}  # notices have none
+_OF_CALLS = _OF_REPLIES | _TRACE | _METADATA
+_FLAGS_OF = {_CALL: _OF_CALLS, Kind.STREAM: _OF_CALLS}  # notices have none
+_FLAGS_OF |= dict.fromkeys((_REPLY, _FAILURE, _ITEM), _OF_REPLIES)
+
+
+_BODILESS = (Kind.CANCEL, Kind.GOODBYE, Kind.CREDIT)
 
 
 class Notice(NamedTuple):
@@ -77,7 +86,7 @@ class Notice(NamedTuple):
     call_id: int
 
 
-Message = Call | ReceivedReply | Notice
+Message = Call | ReceivedReply | Notice | Credit
 Header = tuple[int, int, int, int, int, int]  # as HEADER unpacks it: body bytes, kind, flags, method, call id, µs
 Pieces = tuple[bytes, Sequence[Buffer]]  # what to send: the head, then these, which are mostly none
 
@@ -97,9 +106,7 @@ def encode_call(
     microseconds = int((timeout_s if timeout_s < DEADLINE_MAX_S else DEADLINE_MAX_S) * 1e6)
     if len(payload) <= JOIN_BYTES_MAX and not (trace or lineage or metadata or buffers or is_dill):
         return HEADER.pack(len(payload), _CALL, 0, method, call_id, microseconds) + payload, ()
-    flags, parts = _optional_parts(trace, lineage, metadata, args)
-    length = _checked_length(parts, args, max_frame_bytes)
-    return _pieces(HEADER.pack(length, _CALL, flags, method, call_id, microseconds) + parts, payload, buffers)
+    return encode_frame(_CALL, method, call_id, microseconds, (trace, lineage, metadata), args, max_frame_bytes)
 
 
 def encode_reply(
@@ -110,9 +117,26 @@ def encode_reply(
     kind = _REPLY if ok else _FAILURE
     if len(payload) <= JOIN_BYTES_MAX and not (lineage or buffers or is_dill):
         return HEADER.pack(len(payload), kind, 0, 0, call_id, 0) + payload, ()
-    flags, parts = _optional_parts(b"", lineage, b"", value)
+    return encode_frame(kind, 0, call_id, 0, (b"", lineage, b""), value, max_frame_bytes)
+
+
+def encode_frame(
+    kind: int,
+    method: int,
+    call_id: int,
+    number: int,
+    accompanying: tuple[bytes, bytes, bytes],
+    value: Encoded,
+    max_frame_bytes: int,
+) -> Pieces:
+    """Return any frame with a value; `accompanying` it are trace, lineage and metadata, `number` is the last field.
+
+    Raises CannotTravel when the frame is larger than the peer would accept.
+    """
+    payload, buffers, _ = value
+    flags, parts = _optional_parts(*accompanying, value)
     length = _checked_length(parts, value, max_frame_bytes)
-    return _pieces(HEADER.pack(length, kind, flags, 0, call_id, 0) + parts, payload, buffers)
+    return _pieces(HEADER.pack(length, kind, flags, method, call_id, number) + parts, payload, buffers)
 
 
 def encode_notice(kind: Kind, call_id: int) -> bytes:
@@ -169,13 +193,17 @@ def decode_plain(header: Header, payload: bytearray) -> Message:
         return Call(header[4], header[3], header[5] * 1e-6, payload)
     if kind == _REPLY:
         return ReceivedReply(header[4], payload)
+    if kind == _ITEM:
+        return ReceivedItem(header[4], header[5], payload)
     if kind == _FAILURE:
         return _failure(header[4], payload)
-    if kind != Kind.CANCEL and kind != Kind.GOODBYE:
+    if kind == Kind.STREAM:
+        return StreamCall(header[4], header[3], header[5] * 1e-6, payload)
+    if kind not in _BODILESS:
         raise ProtocolError(f"a frame has the unknown kind {kind}")
     if payload:
         raise ProtocolError(f"a {Kind(kind).name} frame has a body of {len(payload)} bytes; it must have none")
-    return Notice(kind, header[4])
+    return Credit(header[4], header[5]) if kind == Kind.CREDIT else Notice(kind, header[4])
 
 
 def _failure(call_id: int, payload: bytearray) -> ReceivedReply:

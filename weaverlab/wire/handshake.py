@@ -25,7 +25,7 @@ from struct import Struct
 from weaverlab.errors import AuthenticationError, ProtocolError
 
 # Any change of a frame or of the handshake raises this. The first six bytes of a message never change.
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAGIC = b"WVLB"
 NONCE_BYTES = 32
 # magic, version, step, detail (mode of a HELLO, reason of a REFUSAL), nonce, proof; unused fields are zero

@@ -20,7 +20,6 @@ from weaverlab.wire.frames import (
     Header,
     Kind,
     Message,
-    Notice,
     check_body_length,
     decode_body,
 )
@@ -158,7 +157,7 @@ class FrameReader:
     def _finish(self, messages: list[Message]) -> None:
         """Hand out the message whose buffers are full."""
         message, self._message = self._message, None
-        assert message is not None and not isinstance(message, Notice)  # a notice has no body, hence no buffers
+        assert isinstance(message, (Call, ReceivedReply))  # others have no body, hence no buffers
         message.buffers = tuple(self._memory)
         self._memory = []
         messages.append(message)
