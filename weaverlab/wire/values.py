@@ -43,7 +43,9 @@ def encode_value(value: object) -> Encoded:
                 break
         payload = _dumps(value, 5, buffer_callback=offered.append)
         return _with_buffers(value, payload, offered) if offered else (payload, (), False)
-    except Exception as error:  # whatever a __reduce__ or __getstate__ may raise
+    except KeyboardInterrupt:  # nobody can tell it from a Ctrl-C
+        raise
+    except BaseException as error:  # whatever a __reduce__ or __getstate__ may raise
         return _dilled(value, error)
 
 
@@ -78,9 +80,11 @@ def decode_value(payload: Buffer, buffers: Sequence[bytearray] = (), is_dill: bo
 
             return dill.loads(payload, buffers=buffers)
         return _loads(payload, buffers=buffers) if buffers else _loads(payload)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a __setstate__ may raise: SystemExit must not end who receives it
         raise CannotTravel(
-            f"A value arrived but could not be unpickled: {type(error).__name__}: {error}\n"
+            f"A value arrived but could not be unpickled: {type(error).__name__}: {_text(error)}\n"
             "Its class must be importable, or shipped by the deployment, in the receiving process too."
         ) from error
 
@@ -112,16 +116,26 @@ def _lifted(item: object) -> object:
     return item
 
 
-def _dilled(value: object, error: Exception) -> Encoded:
+def _dilled(value: object, error: BaseException) -> Encoded:
     import dill  # 50 ms, and most processes never need it
 
     try:
         return dill.dumps(value, protocol=5), (), True
-    except Exception as dill_error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as dill_error:
         raise CannotTravel(
-            f"{_culprit(value)} cannot be pickled: {error} (dill: {dill_error})\n"
+            f"{_culprit(value)} cannot be pickled: {_text(error)} (dill: {_text(dill_error)})\n"
             "Send plain data instead, or create the object in the component's init()."
         ) from error
+
+
+def _text(error: BaseException) -> str:
+    """Return what `error` says, or its name if it cannot say it or says nothing."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:
+        return type(error).__name__
 
 
 def _culprit(value: object) -> str:
@@ -130,6 +144,8 @@ def _culprit(value: object) -> str:
         for number, item in enumerate(value, 1):
             try:
                 pickle.dumps(item, 5)
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
                 return f"Item {number} of {len(value)}, of type {type(item).__qualname__},"
     return f"A value of type {type(value).__qualname__}"
