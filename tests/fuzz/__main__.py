@@ -6,6 +6,7 @@ Prints what was tried and ends with status 1 at the first finding, which it name
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import importlib.util
 import itertools
 import logging
@@ -23,12 +24,17 @@ from tests.fuzz.recording import ECHO, SECRET
 from weaverlab.transport import SyncPool
 
 GOOD_CLIENT_S = 10.0
+BATCH, BATCH_TIMEOUT_S = 5_000, 120.0  # mutants, which mostly take one second together
 
 
 def pure(frames: int, seed: int) -> str:
     """Check all single changes, and several at once from `seed` on, `frames` mutants together."""
-    cases = itertools.chain(corpus.systematic(), corpus.seeded(itertools.count(seed)))
-    checked = corpus.check_all(itertools.islice(cases, frames))
+    cases = itertools.islice(itertools.chain(corpus.systematic(), corpus.seeded(itertools.count(seed))), frames)
+    checked = 0
+    while batch := list(itertools.islice(cases, BATCH)):
+        faulthandler.dump_traceback_later(BATCH_TIMEOUT_S, exit=True)  # for a loop that does not end
+        checked += corpus.check_all(batch)
+    faulthandler.cancel_dump_traceback_later()
     return f"{checked:,} mutated frames and conversations against the pure cores (seeds from {seed})"
 
 

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 from weaverlab.clock import secret_bytes
 from weaverlab.errors import AuthenticationError, CallLost, DeadlineExceeded, ProtocolError, StoppedError, Unreachable
-from weaverlab.transport.address import open_socket, unix_path
+from weaverlab.transport.address import unix_path
 from weaverlab.transport.answer import Answer
 from weaverlab.transport.patience import GIVEN_UP
-from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, unreachable
+from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, socket_to, unreachable
 from weaverlab.transport.stream import Stream
 from weaverlab.wire import (
     MAX_FRAME_BYTES,
@@ -165,7 +165,7 @@ class AsyncChannel:
         return self._connecting
 
     async def _connect(self) -> _Link:
-        sock = open_socket()
+        sock = socket_to(self.address)
         try:
             sock.setblocking(False)
             prepare(sock)

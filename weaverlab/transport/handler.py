@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from weaverlab.errors import CannotTravel
 from weaverlab.wire import Call, Reply, encode_reply, encode_value
 from weaverlab.wire.frames import Pieces
 
@@ -29,7 +28,7 @@ def encode_answer(handler: Handler, call: Call, reply: Reply, max_frame_bytes: i
     """Return the frame of `reply`, or of a failure with the same lineage if its value cannot travel."""
     try:
         return encode_reply(call.call_id, reply.ok, reply.lineage, encode_value(reply.value), max_frame_bytes)
-    except CannotTravel as error:
+    except BaseException as error:  # CannotTravel, or a KeyboardInterrupt that the value itself raises
         return encode_failure(handler, call, error, reply.lineage)
 
 

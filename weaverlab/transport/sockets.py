@@ -39,7 +39,7 @@ def connect(
         ProtocolError: the other end speaks another version of the protocol.
     """
     patience = Patience(min(timeout_s, HANDSHAKE_TIMEOUT_S), is_given_up)
-    sock = open_socket()
+    sock = socket_to(address)
     try:
         prepare(sock)
         _connect(sock, unix_path(address), patience)
@@ -55,6 +55,14 @@ def connect(
     except BaseException:
         sock.close()
         raise
+
+
+def socket_to(address: str) -> socket.socket:
+    """Return a socket with which to connect to `address`. Raises Unreachable when descriptors are short."""
+    try:
+        return open_socket()
+    except OSError as error:
+        raise unreachable(address, error) from error
 
 
 def _connect(sock: socket.socket, path: str, patience: Patience) -> None:
