@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections.abc import Callable
 
 import pytest
 
 from weaverlab.clock import SystemClock
-from weaverlab.errors import DeadlineExceeded
+from weaverlab.errors import Cancelled, DeadlineExceeded
 from weaverlab.runtime import failures
 from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity
 from weaverlab.transport import Call
+from weaverlab.transport.hangups import of_this_thread
 
 
 def call(timeout_s: float = 5.0) -> Call:
@@ -49,3 +51,35 @@ def test_a_blocking_call_waits_no_longer_than_its_time(dispatcher: Dispatcher) -
 
     with pytest.raises(DeadlineExceeded, match=r"Shop\.init\(\) had not ended"):
         raise failures.unpack(reply.value)
+
+
+def test_a_method_that_was_cancelled_has_run_out_of_time_for_its_caller(
+    dispatcher: Dispatcher, method: HostedMethod
+) -> None:
+    def look() -> None:
+        raise Cancelled
+
+    method.open(look)
+    with pytest.raises(DeadlineExceeded, match="while it was executed") as told:
+        raise failures.unpack(dispatcher.call(call()).value)
+
+    assert told.value.maybe_executed
+
+
+@pytest.mark.parametrize(("component", "is_watched"), [("Shop", True), ("EmbeddedStores", False), ("Control", False)])
+def test_what_weaverlab_does_itself_is_not_cut_off_in_the_middle(
+    monkeypatch: pytest.MonkeyPatch, component: str, is_watched: bool
+) -> None:
+    watched: list[object] = []
+
+    class Recording:
+        def run(self, ends_s: float, function: Callable[[], str], args: tuple[()]) -> str:
+            watched.append(ends_s)
+            return function(*args)
+
+    monkeypatch.setattr(of_this_thread, "watch", Recording())
+    method = HostedMethod("look", False, Identity(component, f"{component}/0", ""))
+    method.open(lambda: "seen")
+
+    assert Dispatcher([method], SystemClock, Recorder()).call(call()).value == "seen"
+    assert bool(watched) is is_watched

@@ -22,6 +22,11 @@ from weaverlab.transport.hangups import Watch, Watcher
 LATER_S = 20.0  # from now: no deadline of these tests
 
 
+@pytest.fixture(autouse=True)
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hangups, "GRACE_S", 0.0)
+
+
 @pytest.fixture
 def watcher() -> Iterator[Watcher]:
     watcher = Watcher()

@@ -15,28 +15,34 @@ from typing import Any, NoReturn
 from weaverlab.antipode import Lineage
 from weaverlab.antipode import context as lineage_context
 from weaverlab.clock import Clock
-from weaverlab.errors import DeadlineExceeded, Unreachable
+from weaverlab.errors import Cancelled, DeadlineExceeded, Unreachable
 from weaverlab.history import Finished, Started
 from weaverlab.runtime import context, failures
+from weaverlab.runtime.calling import INTERNAL
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity
 from weaverlab.transport import Call, Reply
+from weaverlab.transport.handler import out_of_time
+from weaverlab.transport.hangups import of_this_thread
 
 _NO_LINEAGE = Lineage.empty()
 # Asked for every call, so without a frame in between.
 _new_context, _set_deadline, _lineage = contextvars.Context, context.deadline.set, lineage_context.current
+# What these do is short and leaves something behind (in a store), so it is not cut off in the middle.
+_OWN = frozenset(component.__name__ for component in INTERNAL)
 TRACE_ID_BYTES = context.TRACE_ID_DIGITS // 2
 
 
 class HostedMethod:
     """One method of a component hosted here; it can be called once `open` has been."""
 
-    __slots__ = ("_ready", "function", "has_keywords", "identity", "name")
+    __slots__ = ("_ready", "function", "has_keywords", "identity", "is_own", "name")
 
     def __init__(self, name: str, has_keywords: bool, identity: Identity) -> None:
         self.name = name
         self.has_keywords = has_keywords
         self.identity = identity
+        self.is_own = identity.component in _OWN
         self.function: Callable[..., Any] | None = None  # None until the component is ready
         self._ready: concurrent.futures.Future[None] = concurrent.futures.Future()  # for threads and tasks alike
 
@@ -91,11 +97,13 @@ class Dispatcher:
         arrived = _NO_LINEAGE
         try:
             method = self._methods.get(call.method) or _missing(call)
-            _set_deadline(self._now_s() + call.timeout_s)
+            ends_s = self._now_s() + call.timeout_s
+            _set_deadline(ends_s)
             function = method.function or method.wait_open(call.timeout_s)
             if call.is_accompanied:
                 arrived = self._enter(call, method)
-            value = function(*call.args())
+            args = call.args()
+            value = function(*args) if method.is_own else of_this_thread.watch.run(ends_s, function, args)
             if call.trace:
                 self._finished(method, "")
             lineage = _lineage()
@@ -153,7 +161,12 @@ class Dispatcher:
             if context.trace.get():
                 self._finished(method, type(error).__name__)
             where = f"{method.identity.component}.{method.name} at {method.identity.replica}"
-        return Reply(False, _lineage().added_since(arrived).pack(), failures.pack(error, where))
+        return Reply(False, _lineage().added_since(arrived).pack(), failures.pack(_told(error), where))
+
+
+def _told(error: BaseException) -> BaseException:
+    """Return what to tell the caller. If a method was cancelled, its caller has mostly left, and hears nothing."""
+    return out_of_time() if isinstance(error, Cancelled) else error
 
 
 def _with_keywords(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
+from weaverlab.errors import DeadlineExceeded
 from weaverlab.wire import Call, Reply, encode_reply, encode_value
 from weaverlab.wire.frames import Pieces
+
+# How much later than its caller a server ends a call whose time is over: the caller, if it is not frozen, has the first
+# word, and says it by hanging up or with a CANCEL. (A blocking caller may be late by 1 % of its time.)
+GRACE_S = 0.5
 
 logger = logging.getLogger("weaverlab.transport")
 
@@ -30,6 +35,11 @@ def encode_answer(handler: Handler, call: Call, reply: Reply, max_frame_bytes: i
         return encode_reply(call.call_id, reply.ok, reply.lineage, encode_value(reply.value), max_frame_bytes)
     except BaseException as error:  # CannotTravel, or a KeyboardInterrupt that the value itself raises
         return encode_failure(handler, call, error, reply.lineage)
+
+
+def out_of_time() -> DeadlineExceeded:
+    """Return what a caller is told whose call was cancelled at its deadline, if its own clock is behind ours."""
+    return DeadlineExceeded("its time ran out while it was executed", maybe_executed=True)
 
 
 def encode_failure(handler: Handler, call: Call, error: BaseException, lineage: bytes = b"") -> Pieces:

@@ -23,17 +23,21 @@ Each side writes before it reads what the other wrote, so at least one of them s
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ctypes
 import math
 import os
 import select
-import socket
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 from weaverlab.clock import SystemClock
 from weaverlab.errors import Cancelled
+from weaverlab.transport.handler import GRACE_S
+from weaverlab.transport.tls import Connected
 
 _SHUT = math.inf  # the deadline of a thread that executes no method
 _HANG_UP = getattr(select, "EPOLLRDHUP", 0)
@@ -47,7 +51,7 @@ _NOTHING: Any = ctypes.py_object()  # in place of an exception: takes back the o
 class Watch:
     """What the thread of one connection executes. Made, and run, on that thread."""
 
-    __slots__ = ("_thread_id", "_watcher", "ends_s", "has_hung_up", "is_cancelled", "is_raised")
+    __slots__ = ("_loop", "_thread_id", "_watcher", "ends_s", "has_hung_up", "is_cancelled", "is_raised")
 
     def __init__(self, watcher: Watcher) -> None:
         self.ends_s = _SHUT
@@ -55,10 +59,11 @@ class Watch:
         self.is_cancelled = False  # something may have been raised that has not arrived
         self.is_raised = False  # in the window that is open now
         self._watcher = watcher
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
         self._thread_id = threading.get_ident()
 
-    def run(self, ends_s: float, function: Callable[..., Any], *args: Any) -> Any:
-        """Return what `function` returns; cancel it at `ends_s`, or when the connection hangs up.
+    def run(self, ends_s: float, function: Callable[..., Any], args: tuple[Any, ...] = ()) -> Any:
+        """Return what `function(*args)` returns; cancel it soon after `ends_s`, or when the connection hangs up.
 
         Raises:
             Cancelled: it was, and `has_hung_up` tells why. After `run` has ended, none can arrive.
@@ -76,32 +81,33 @@ class Watch:
             if self.is_cancelled:
                 self._take_back()
 
-    def cancel(self, now_s: float) -> None:
-        """End the method that runs, if its caller has left or its time is over. REQUIRES: the watcher's lock."""
+    def cancel(self, late_s: float) -> None:
+        """End the method that runs, if its caller has left or its deadline was before `late_s`.
+
+        REQUIRES: the watcher's lock.
+        """
         self.is_cancelled = True
-        is_unwanted = self.ends_s != _SHUT if self.has_hung_up else self.ends_s <= now_s
+        is_unwanted = self.ends_s != _SHUT if self.has_hung_up else self.ends_s <= late_s
         if is_unwanted and not self.is_raised:  # once, so that it can clean up
             self.is_raised = True
             _raise_in_thread(self._thread_id, Cancelled)
+            self._wake_loop()
+
+    def will_wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake this thread's `loop`, too, when a method is cancelled: one that runs a loop mostly waits in it, in C."""
+        self._loop = weakref.ref(loop)
+
+    def _wake_loop(self) -> None:
+        loop = None if self._loop is None else self._loop()
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has been closed
+                loop.call_soon_threadsafe(_nothing)
 
     def _take_back(self) -> None:
         """See to it that nothing arrives later. What has been raised may arrive in here, and then it is done, too."""
         with self._watcher.lock:
             _raise_in_thread(self._thread_id, _NOTHING)
             self.is_cancelled = False
-
-
-class _OfThisThread(threading.local):
-    watch: Watch | None = None
-
-
-_of_this_thread = _OfThisThread()
-
-
-def run_watched(ends_s: float, function: Callable[..., Any], *args: Any) -> Any:
-    """Do what `Watch.run` does where this thread serves a connection, else simply call `function`."""
-    watch = _of_this_thread.watch
-    return function(*args) if watch is None else watch.run(ends_s, function, *args)
 
 
 class Watcher:
@@ -130,22 +136,22 @@ class Watcher:
         os.close(self._wake)
         os.close(self._wake_reader)
 
-    def watch(self, sock: socket.socket) -> Watch:
+    def watch(self, sock: Connected) -> Watch:
         """Watch a connection, which this thread begins to serve."""
-        _of_this_thread.watch = watch = Watch(self)
+        of_this_thread.watch = watch = Watch(self)
         with self.lock:
             if not self._is_stopping:
                 self._watches[sock.fileno()] = watch
                 self._epoll.register(sock.fileno(), _HANG_UP)
         return watch
 
-    def expect_drain(self, sock: socket.socket) -> None:
+    def expect_drain(self, sock: Connected) -> None:
         """Take only the end of both directions for a hang-up from now on: we are about to shut one ourselves."""
         with self.lock:
             if self._is_watched(sock.fileno()):
                 self._epoll.modify(sock.fileno(), 0)  # that end is reported whatever one asks for
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, sock: Connected) -> None:
         """Watch a connection no longer. Before its descriptor is closed, and given to another."""
         with self.lock:
             if self._is_watched(sock.fileno()):
@@ -164,18 +170,18 @@ class Watcher:
 
     def _run(self) -> None:
         while True:
-            sleep_s = self.wakes_s - SystemClock.now_s()
+            sleep_s = self.wakes_s + GRACE_S - SystemClock.now_s()
             events = self._epoll.poll(None if sleep_s == math.inf else max(sleep_s, 0))
-            now_s = SystemClock.now_s()
+            late_s = SystemClock.now_s() - GRACE_S
             with self.lock:
                 if self._is_stopping:
                     return
                 for descriptor, _ in events:
-                    self._look_at(descriptor, now_s)
-                if self.wakes_s <= now_s:
-                    self._cancel_late(now_s)
+                    self._look_at(descriptor, late_s)
+                if self.wakes_s <= late_s:
+                    self._cancel_late(late_s)
 
-    def _look_at(self, descriptor: int, now_s: float) -> None:
+    def _look_at(self, descriptor: int, late_s: float) -> None:
         """Cancel what runs for a connection that has hung up."""
         if descriptor == self._wake_reader:
             os.read(descriptor, 1024)
@@ -183,17 +189,37 @@ class Watcher:
             self._epoll.unregister(descriptor)
             watch = self._watches[descriptor]
             watch.has_hung_up = True
-            watch.cancel(now_s)
+            watch.cancel(late_s)
 
-    def _cancel_late(self, now_s: float) -> None:
+    def _cancel_late(self, late_s: float) -> None:
         self.wakes_s = (
             math.inf
         )  # first: calls that begin from now on wake us, and those that began before are seen here
         running = list(self._watches.values())
         for watch in running:
-            if watch.ends_s <= now_s:
-                watch.cancel(now_s)
+            if watch.ends_s <= late_s:
+                watch.cancel(late_s)
         self.wakes_s = min((watch.ends_s for watch in running if not watch.is_raised), default=math.inf)
+
+
+class _Nobody(Watcher):
+    """Watches over threads that serve no connection: as blind as one that was stopped."""
+
+    def __init__(self) -> None:
+        self.wakes_s = -math.inf
+
+
+class _OfThisThread(threading.local):
+    """`watch` is the one of the connection that this thread serves, for whoever executes its calls."""
+
+    watch = Watch(_Nobody())
+
+
+of_this_thread = _OfThisThread()
+
+
+def _nothing() -> None:
+    """What a loop is asked to do that is only to wake up."""
 
 
 def _has_hung_up(descriptor: int) -> bool:
