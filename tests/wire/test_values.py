@@ -82,6 +82,17 @@ def test_a_value_that_cannot_be_pickled_is_named_with_its_position():
         encode_value((threading.get_ident(), endless))
 
 
+def test_a_method_that_returns_a_coroutine_is_told_to_be_async():
+    async def later() -> None:
+        pass
+
+    coroutine = later()
+    with pytest.raises(CannotTravel, match=r"type coroutine cannot be pickled.*\n.*is to be `async def`"):
+        encode_value(coroutine)
+
+    coroutine.close()
+
+
 def test_a_failing_unpickle_says_that_the_value_arrived():
     payload, _, _ = encode_value((1, 2))
 

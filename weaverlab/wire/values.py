@@ -7,7 +7,7 @@ the wire is `frames`' business. Unpickling runs code, so `decode_value` is for a
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from weaverlab.errors import CannotTravel
@@ -125,9 +125,14 @@ def _dilled(value: object, error: BaseException) -> Encoded:
         raise
     except BaseException as dill_error:
         raise CannotTravel(
-            f"{_culprit(value)} cannot be pickled: {_text(error)} (dill: {_text(dill_error)})\n"
-            "Send plain data instead, or create the object in the component's init()."
+            f"{_culprit(value)} cannot be pickled: {_text(error)} (dill: {_text(dill_error)})\n{_remedy(value)}"
         ) from error
+
+
+def _remedy(value: object) -> str:
+    if isinstance(value, Coroutine):
+        return "A method that returns a coroutine is to be `async def`: then its callers get what it returns."
+    return "Send plain data instead, or create the object in the component's init()."
 
 
 def _text(error: BaseException) -> str:
