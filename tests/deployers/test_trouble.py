@@ -21,7 +21,7 @@ from benchmarks.fault_trials import wait_for
 from tests.apps import unruly
 from tests.apps.broken import DiesWhenAsked, Healthy
 from tests.apps.shop import Fragile, Polite, Shop, config
-from weaverlab import Deployment
+from weaverlab import Deployment, registry
 from weaverlab.config import parse
 from weaverlab.deployers import asking, multi, processes, supervisor
 from weaverlab.deployers.processes import LocalProcesses
@@ -346,6 +346,21 @@ def test_ctrl_c_does_not_reach_a_process_that_has_just_been_started_for_us() -> 
         assert said.read() == b"it runs"
     os.waitpid(pid, 0)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_ctrl_c_just_when_a_deployment_has_been_published_takes_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    publish = Deployment.publish
+
+    def publish_and_interrupt(deployment: Deployment) -> None:
+        publish(deployment)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Deployment, "publish", publish_and_interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        weaver.deploy(Healthy, deployer="single")
+
+    assert registry.running() == []
 
 
 @pytest.mark.parametrize("deployer", ["single", "rpc"])

@@ -71,6 +71,7 @@ def deploy(
         version = start_version(asked, deployment_id, output, progress or nobody_watches, fronts)
         undo.callback(version.backend.stop, 0.0)
         deployment = Deployment(deployment_id, version, output, fronts)
+        undo.callback(deployment.stop, 0.0)
         if deployer != "rpc":  # which is for tests
             deployment.publish()
         _deployments.add(deployment)
