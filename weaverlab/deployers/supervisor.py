@@ -177,13 +177,12 @@ class Supervisor:
         process = replica.process
         if process is None:
             return
+        is_asked = not (replica.is_paused or replica.is_leaving or self._replicas.is_stopping)
         if process.wait(0.0) is not None:
             # A process that it forked holds its pipes open; or its fork server has died, and it lives, lost to us.
             process.send_signal(signal.SIGKILL)
             self._died(replica)
-        elif not (
-            replica.is_paused or replica.is_leaving or self._replicas.is_stopping
-        ):  # who is not asked cannot answer
+        elif is_asked:
             with self._changed:
                 replica.silent_ticks += 1
             self._judge_silence(replica)
