@@ -11,7 +11,7 @@ import click
 
 from benchmarks import check, plot, report
 from benchmarks.cases import CASES, SYSTEMS
-from benchmarks.plan import SUITES, Asked
+from benchmarks.plan import SUITES, Asked, Mode
 from benchmarks.rounds import run_rounds
 from benchmarks.summary import Figure, Key, summarise
 from weaverlab.experiment import write_json
@@ -53,7 +53,7 @@ def main(
     save_baseline: Path | None,
     baseline: Path | None,
 ) -> None:
-    mode = None if is_pinned is None else "pinned" if is_pinned else "free"
+    mode: Mode | None = None if is_pinned is None else "pinned" if is_pinned else "free"
     found = json.loads(read.read_text()) if read else measure(Asked(suites, mode, cases, systems, is_quick), rounds)
     figures = summarise(found["rounds"])
     click.echo(report.text(found))

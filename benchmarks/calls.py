@@ -110,9 +110,10 @@ class Meter:
 
 def with_bases(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Write beside each row what the limit took in the same round."""
-    found = {(row["system"], row["case"]): row["value"] for row in rows}
+    found = {(row["system"], row["case"]): row for row in rows}
     cases = {case.name: case for case in CASES}
     for row in rows:
         case = cases.get(row["case"], Case(row["case"], ""))
-        row["base"] = found.get((case.base, case.base_case or case.name))
+        base = found.get((case.base, case.base_case or case.name), {})
+        row |= {"base": base.get("value"), "base_cpu_us": base.get("cpu_us")}
     return rows

@@ -62,7 +62,7 @@ class Asked:
 
     def jobs(self) -> list[Job]:
         return [
-            Job(suite, mode, group, systems, self._cases(), *((3, 0.005) if self.is_quick else (7, 0.03)))
+            Job(suite, mode, group, systems, self._cases(), *((3, 0.005) if self.is_quick else (5, 0.02)))
             for suite in self.suites or SUITES
             for mode in self._modes(suite)
             for group, systems in (self._groups() if suite == "calls" else {US: ()}).items()
@@ -85,7 +85,7 @@ class Asked:
     def _groups(self) -> dict[str, tuple[str, ...]]:
         here = [system for system in self._wanted() if is_here(system)]
         ours = tuple(system.name for system in here if system not in PEERS)
-        peers = {system.name: (system.name,) for system in here if system in PEERS}
+        peers: dict[str, tuple[str, ...]] = {system.name: (system.name,) for system in here if system in PEERS}
         return {US: ours, **peers} if ours else peers
 
     def _wanted(self) -> list[System]:

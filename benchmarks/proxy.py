@@ -1,6 +1,6 @@
 """What the proxy before replicas costs: the same exchange with a server, directly and through the proxy.
 
-    python benchmarks/proxy.py [--rounds 7] [--json FILE]
+    python -m benchmarks.proxy [--rounds 7] [--json FILE]
 
 Client, proxy and server are three processes on one machine, as with a deployment. Rounds are interleaved, and a ratio
 is that of the proxy to the direct connection *in the same round*: on a shared machine the absolute times mean little.
@@ -11,18 +11,17 @@ way, and "32 clients" trips on 32 connections at once.
 from __future__ import annotations
 
 import argparse
-import json
-import multiprocessing
-import os
-import platform
 import socket
-import statistics
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
+from benchmarks.serving import ServerProcess
+from benchmarks.summary import Spread, spread
+from weaverlab.experiment import manifest, write_json
 from weaverlab.transport import LoopThread
 from weaverlab.transport.proxy import Proxy
 
@@ -34,12 +33,11 @@ TRIPS = 2000
 CONNECTS = 200
 
 
-def serve(ready: Connection) -> None:
-    """Echo messages, or take a stream and answer it with one, until the parent is gone."""
+def serve(ready: Callable[[object], None]) -> None:
+    """Echo messages, or take a stream and answer it with one."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     threading.Thread(target=_accept, args=(listener,), daemon=True).start()
-    ready.send(listener.getsockname()[1])
-    ready.poll(None)
+    ready(listener.getsockname()[1])
 
 
 def _accept(listener: socket.socket) -> None:
@@ -61,15 +59,13 @@ def _answer(sock: socket.socket) -> None:
     sock.close()
 
 
-def stand_between(port: int, ready: Connection) -> None:
-    """Run a proxy before the server until the parent is gone."""
+def stand_between(ready: Callable[[object], None], port: int) -> None:
+    """Run a proxy before the server."""
     loop = LoopThread("proxy")
     proxy = Proxy("benchmark", "127.0.0.1:0", loop)
     proxy.set_targets([f"127.0.0.1:{port}"])
-    ready.send((int(proxy.addr.rpartition(":")[2]), type(loop.loop).__module__))
-    ready.poll(None)
-    proxy.close(0.0)
-    loop.stop()
+    ready((int(proxy.addr.rpartition(":")[2]), type(loop.loop).__module__))
+    threading.Event().wait()  # the proxy and its loop live as long as this frame
 
 
 def open_connection(port: int, kind: bytes) -> socket.socket:
@@ -137,56 +133,46 @@ CASES: dict[str, Callable[[int], float]] = {
 }
 
 
-def measure(rounds: int) -> tuple[str, dict[str, dict[str, float]]]:
-    """Return the kind of loop, and for each case median µs of both ways, median ratio and the ratio's quartiles."""
-    context = multiprocessing.get_context("spawn")
+def measure(rounds: int) -> tuple[str, dict[str, list[tuple[float, float]]]]:
+    """Return the kind of loop, and for each case the µs of both ways in each round: directly, through the proxy."""
     with ExitStack() as stack:
 
-        def start(target: Callable[..., None], *args: object) -> object:
-            ours, theirs = context.Pipe()
-            process = context.Process(target=target, args=(*args, theirs), daemon=True)
-            process.start()
-            stack.callback(process.join)
-            stack.callback(process.terminate)
-            stack.callback(ours.close)  # until then it is open, which the process takes for its parent
-            return ours.recv()
+        def start(body: Callable[..., None], *args: object) -> Any:
+            server = ServerProcess(body, *args)
+            stack.callback(server.stop)
+            return server.said
 
         direct = start(serve)
         proxied, loop = start(stand_between, direct)
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in CASES}
+        times_us: dict[str, list[tuple[float, float]]] = {name: [] for name in CASES}
         for number in range(rounds + 1):
             for name, run in CASES.items():
                 pair = run(direct), run(proxied)
                 if number:  # the first round warms up
-                    times[name].append(pair)
-    table = {}
-    for name, pairs in times.items():
-        low, middle, high = statistics.quantiles([b / a for a, b in pairs], n=4, method="inclusive")
-        table[name] = {
-            "direct_us": statistics.median(a for a, _ in pairs),
-            "proxy_us": statistics.median(b for _, b in pairs),
-            "ratio": middle,
-            "ratio_q1": low,
-            "ratio_q3": high,
-        }
-    return loop, table
+                    times_us[name].append(pair)
+    return loop, times_us
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds, at least 5 (default 7)")
-    parser.add_argument("--json", metavar="FILE", help="write the table there as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw numbers there, with a manifest")
     options = parser.parse_args()
-    rounds = max(options.rounds, 5)
-    loop, table = measure(rounds)
+    facts = manifest("proxy", {"rounds": max(options.rounds, 5)}, config="")
+    loop, times_us = measure(max(options.rounds, 5))
     print(f"{'case':<20}{'direct µs':>12}{'proxy µs':>12}{'x direct':>10}   quartiles   ({loop})")
-    for name, row in table.items():
-        quartiles = f"{row['ratio_q1']:.2f}-{row['ratio_q3']:.2f}"
-        print(f"{name:<20}{row['direct_us']:>12.1f}{row['proxy_us']:>12.1f}{row['ratio']:>10.2f}   {quartiles}")
+    for name, pairs in times_us.items():
+        direct, proxied, ratio = columns(pairs)
+        quartiles = f"{ratio.q1:.2f}-{ratio.q3:.2f}"
+        print(f"{name:<20}{direct.median:>12.1f}{proxied.median:>12.1f}{ratio.median:>10.2f}   {quartiles}")
     if options.json:
-        machine = {"python": platform.python_version(), "system": platform.platform(), "processors": os.cpu_count()}
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": machine, "rounds": rounds, "loop": loop, "cases": table}, file, indent=2)
+        write_json(options.json, {"manifest": facts, "loop": loop, "times_us": times_us})
+
+
+def columns(pairs: list[tuple[float, float]]) -> tuple[Spread, Spread, Spread]:
+    """Return what the rounds of a case took directly, through the proxy, and the ratio within each round."""
+    direct, proxied = zip(*pairs, strict=True)
+    return spread(direct), spread(proxied), spread(proxy / alone for alone, proxy in pairs)
 
 
 if __name__ == "__main__":

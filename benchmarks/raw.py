@@ -136,7 +136,8 @@ def receive_out_of_band(sock: socket.socket) -> Any:
     length, count = HEAD.unpack(head)
     data = sock.recv(BUFFER_LENGTH.size * count + length, socket.MSG_WAITALL)
     lengths, payload = data[: BUFFER_LENGTH.size * count], data[BUFFER_LENGTH.size * count :]
-    buffers = [numpy.empty(size, numpy.uint8) for (size,) in BUFFER_LENGTH.iter_unpack(lengths)]
-    for buffer in buffers:  # empty, since a bytearray would be filled with zeros first
+    # `empty`, since a bytearray would be filled with zeros first
+    buffers = [numpy.empty(size, numpy.uint8).data for (size,) in BUFFER_LENGTH.iter_unpack(lengths)]
+    for buffer in buffers:
         sock.recv_into(buffer, 0, socket.MSG_WAITALL)
     return pickle.loads(payload, buffers=buffers)

@@ -1,6 +1,6 @@
 """How evenly keys are spread over replicas, how few move when one comes, and what finding a replica costs.
 
-    python benchmarks/routing.py [--keys 200000]
+    python -m benchmarks.routing [--keys 200000]
 
 "slots" and "keys" are the largest distance of a replica's share from the mean; of 200000 keys, chance alone makes about
 2 % for 17 replicas. "moved" is the share of slots that move when one more replica comes, beside the least that must.

@@ -90,7 +90,7 @@ def notebook() -> Iterator[dict[str, Any]]:
 
     with tempfile.TemporaryDirectory(prefix="wl-") as folder:
         os.environ["IPYTHONDIR"] = folder
-        shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
+        shell: Any = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
         try:
             for cell in CELLS:
                 shell.run_cell(cell, store_history=True).raise_error()

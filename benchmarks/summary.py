@@ -42,6 +42,7 @@ class Figure:
     value: Spread
     ratio: Spread | None  # to the limit; None where there is none
     cpu_us: Spread | None  # of both processes, for one call
+    cpu_ratio: Spread | None  # to what the limit took of the CPU
     rounds: int
 
 
@@ -64,16 +65,20 @@ def summarise(rounds: Iterable[Mapping[str, Any]]) -> dict[Key, Figure]:
 
 
 def _figure(key: Key, rows: list[Mapping[str, Any]]) -> Figure:
-    ratios = [row["value"] / row["base"] for row in rows if row.get("base")]
-    cpu_us = [row["cpu_us"] for row in rows if "cpu_us" in row]
     return Figure(
         key,
-        rows[0]["unit"],
-        spread(row["value"] for row in rows),
-        spread(ratios) if ratios else None,
-        spread(cpu_us) if cpu_us else None,
-        len(rows),
+        unit=rows[0]["unit"],
+        value=spread(row["value"] for row in rows),
+        ratio=_spread_or_none(row["value"] / row["base"] for row in rows if row.get("base")),
+        cpu_us=_spread_or_none(row["cpu_us"] for row in rows if "cpu_us" in row),
+        cpu_ratio=_spread_or_none(row["cpu_us"] / row["base_cpu_us"] for row in rows if row.get("base_cpu_us")),
+        rounds=len(rows),
     )
+
+
+def _spread_or_none(values: Iterable[float]) -> Spread | None:
+    found = list(values)
+    return spread(found) if found else None
 
 
 def reached(goal: Goal, mode: str, figures: Mapping[Key, Figure]) -> Spread | None:

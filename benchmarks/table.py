@@ -34,8 +34,8 @@ def goal_table(figures: Mapping[Key, Figure]) -> str:
 
 
 def figure_tables(figures: Mapping[Key, Figure]) -> str:
-    """Return all figures: for each suite, mode and case a table with a row for each system."""
-    return "\n\n".join(_sections(figures))
+    """Return all figures: the ratios of all systems side by side, then a table for each suite, mode and case."""
+    return "\n\n".join((*_overview(figures), *_sections(figures)))
 
 
 def left_out(skipped: Mapping[str, str], rounds: Iterable[Mapping[str, object]]) -> list[str]:
@@ -99,27 +99,30 @@ def _verdict(goal: Goal, found: Spread | None, is_elsewhere: bool) -> tuple[str,
     return spread_text(found), "met" if is_met(goal, found) else "**not met**"
 
 
+def _overview(figures: Mapping[Key, Figure]) -> Iterator[str]:
+    for mode, meaning in MODES.items():
+        calls = {key: figure for key, figure in figures.items() if key[:2] == ("calls", mode) and figure.ratio}
+        cases = list(dict.fromkeys(key.case for key in calls))
+        rows = [
+            [system, *(_ratio_text(calls.get(Key("calls", mode, system, case))) for case in cases)]
+            for system in dict.fromkeys(key.system for key in calls)
+        ]
+        if rows:
+            yield f"### All systems, x limit, {mode}: {meaning}\n\n{markdown(['system', *cases], rows)}"
+
+
+def _ratio_text(figure: Figure | None) -> str:
+    return number(figure.ratio.median) if figure and figure.ratio else ""
+
+
 def _sections(figures: Mapping[Key, Figure]) -> Iterator[str]:
     cases = dict.fromkeys((key.suite, key.mode, key.case) for key in figures)
     for suite, mode, case in cases:
         found = [figure for key, figure in figures.items() if (key.suite, key.mode, key.case) == (suite, mode, case)]
-        header = [
-            "system",
-            f"{found[0].unit or 'count'} (quartiles)",
-            "x limit (quartiles)",
-            "CPU µs",
-            "calls/s",
-            "rounds",
-        ]
-        rows = [
-            [
-                figure.key.system,
-                spread_text(figure.value),
-                spread_text(figure.ratio),
-                number(figure.cpu_us.median) if figure.cpu_us else "",
-                number(1e6 / figure.value.median) if figure.cpu_us else "",
-                str(figure.rounds),
-            ]
-            for figure in found
-        ]
-        yield f"### {suite}: {case}, {mode}\n\n{markdown(header, rows)}"
+        header = ["system", f"{found[0].unit or 'count'} (quartiles)", "x limit (quartiles)"]
+        rows = [[figure.key.system, spread_text(figure.value), spread_text(figure.ratio)] for figure in found]
+        if found[0].cpu_us:
+            header += ["CPU µs", "CPU x limit (quartiles)", "calls/s"]
+            for row, figure in zip(rows, found, strict=True):
+                row += [spread_text(figure.cpu_us), spread_text(figure.cpu_ratio), number(1e6 / figure.value.median)]
+        yield f"### {suite}: {case}, {mode}, {found[0].rounds} rounds\n\n{markdown(header, rows)}"

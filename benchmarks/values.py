@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy
 
 MIB = 1024 * 1024
 
-RECORD = {  # ten fields, 1 KiB as a pickle
+RECORD: dict[str, Any] = {  # ten fields, 1 KiB as a pickle
     "id": "post-000017",
     "author": "ann",
     "title": "What arrived first",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from multiprocessing.managers import BaseManager
+from typing import Any
 
 from benchmarks.system import Caller, System
 
@@ -22,11 +23,12 @@ Manager.register("Echo", Echo)
 
 class BaseManagerPeer(System):
     def start(self) -> None:
-        manager = Manager(ctx=multiprocessing.get_context("spawn"))
+        manager: Any = Manager(ctx=multiprocessing.get_context("spawn"))
         manager.start()
         self.stack.callback(manager.shutdown)
         self._pids = [manager._process.pid]  # the class has no public name for it
         self._echo = manager.Echo()
 
     def connect(self, method: str = "echo") -> Caller:
-        return self._echo.echo
+        caller: Caller = self._echo.echo
+        return caller

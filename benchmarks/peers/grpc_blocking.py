@@ -27,7 +27,7 @@ class GrpcPeer(System):
         channel = grpc.insecure_channel(address, options=UNLIMITED)
         self.stack.callback(channel.close)
         grpc.channel_ready_future(channel).result(START_TIMEOUT_S)
-        self._call = channel.unary_unary(METHOD, request_serializer=dumps, response_deserializer=pickle.loads)
+        self._call: Caller = channel.unary_unary(METHOD, request_serializer=dumps, response_deserializer=pickle.loads)
 
     def connect(self, method: str = "echo") -> Caller:
         return self._call

@@ -49,7 +49,7 @@ def test_the_text_has_machine_goals_and_figures(small_report: dict[str, Any]) ->
 
     assert small_report["manifest"]["started"] in text
     assert "handle, tiny" in text
-    assert "### calls: tiny, pinned" in text
+    assert "### calls: tiny, pinned, 1 rounds" in text
 
 
 def test_a_busy_machine_is_told(small_report: dict[str, Any]) -> None:
@@ -64,7 +64,7 @@ def test_the_page_gets_its_tables_and_pictures(small_report: dict[str, Any], tmp
 
     report.write_page(small_report, page)
 
-    assert "### calls: tiny, pinned" in page.read_text()
+    assert "### calls: tiny, pinned, 1 rounds" in page.read_text()
     assert (tmp_path / "images/bench-calls.svg").stat().st_size > 1000
     assert (tmp_path / "images/bench-goals.svg").stat().st_size > 1000
 

@@ -29,6 +29,13 @@ def test_a_ratio_is_to_the_limit_of_the_same_round() -> None:
     assert figure.ratio == Spread(1.5, 1.5, 1.5)
 
 
+def test_cpu_time_has_a_ratio_of_its_own() -> None:
+    figure = summarise([round_of(row("handle", "tiny", 90.0, base=10.0, cpu_us=15.0, base_cpu_us=10.0))])[TINY]
+
+    assert figure.cpu_us == Spread(15.0, 15.0, 15.0)
+    assert figure.cpu_ratio == Spread(1.5, 1.5, 1.5)
+
+
 def test_a_figure_without_a_limit_has_no_ratio() -> None:
     assert summarise([round_of(row("handle", "tiny", 10.0))])[TINY].ratio is None
 

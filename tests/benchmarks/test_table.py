@@ -14,6 +14,10 @@ def line_with(text: str, *words: str) -> str:
     return found
 
 
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("|")[1:-1]]
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(123_456.7, "123,457"), (123.4, "123"), (12.34, "12.3"), (1.234, "1.23"), (1.0, "1"), (0.0, "0")],
@@ -40,9 +44,9 @@ def test_each_goal_says_whether_it_is_met_in_each_mode() -> None:
         ]
     )
 
-    cells = [cell.strip() for cell in line_with(goal_table(figures), "handle, tiny", "1.30 x limit").split("|")]
+    found = cells(line_with(goal_table(figures), "handle, tiny", "1.30 x limit"))
 
-    assert cells[3:8] == ["≤ 1.30 x limit", "1.20", "met", "2", "**not met**"]
+    assert found[2:7] == ["≤ 1.30 x limit", "1.20", "met", "2", "**not met**"]
 
 
 def test_a_goal_without_a_figure_is_not_measured() -> None:
@@ -59,23 +63,36 @@ def test_a_goal_that_has_one_mode_only_is_silent_in_the_other() -> None:
         ]
     )
 
-    cells = [cell.strip() for cell in line_with(goal_table(figures), "local handle, call").split("|")]
+    found = cells(line_with(goal_table(figures), "local handle, call"))
 
-    assert cells[4:8] == ["", "", "90.0", "met"]
+    assert found[3:7] == ["", "", "90.0", "met"]
+
+
+def test_all_systems_stand_side_by_side_by_their_ratios() -> None:
+    rows = [
+        row("raw", "tiny", 10.0, base=10.0),
+        row("handle", "tiny", 12.0, base=10.0),
+        row("handle", "32 callers", 9.0, 6.0),
+    ]
+
+    text = figure_tables(summarise([round_of(*rows)]))
+
+    overview = text.partition("### calls: tiny")[0]
+    assert cells(line_with(overview, "raw")) == ["raw", "1", ""]
+    assert cells(line_with(overview, "handle")) == ["handle", "1.20", "1.50"]
 
 
 def test_every_figure_has_a_row_under_its_suite_case_and_mode() -> None:
-    text = figure_tables(summarise([round_of(row("handle", "tiny", 12.0, base=10.0, cpu_us=11.0))]))
+    text = figure_tables(summarise([round_of(row("handle", "tiny", 12.0, 10.0, cpu_us=11.0, base_cpu_us=8.8))]))
 
-    assert text.splitlines()[0] == "### calls: tiny, pinned"
-    assert [cell.strip() for cell in line_with(text, "handle").split("|")[1:-1]] == [
-        "handle",
-        "12.0",
-        "1.20",
-        "11.0",
-        "83,333",
-        "1",
-    ]
+    section = text.partition("### calls: tiny, pinned, 1 rounds")[2]
+    assert cells(line_with(section, "handle")) == ["handle", "12.0", "1.20", "11.0", "1.25", "83,333"]
+
+
+def test_a_figure_without_a_cpu_clock_has_no_columns_for_it() -> None:
+    text = figure_tables(summarise([round_of(row("", "cold", 300.0, base=30.0), suite="startup")]))
+
+    assert cells(line_with(text, "300")) == ["", "300", "10.0"]
 
 
 def test_what_is_left_out_is_named_with_its_reason() -> None:
