@@ -229,6 +229,8 @@ class _Link(Stream):
         """Enter a call and send it: at once when it is the only one, else with the others of this turn."""
         calls = self.calls
         is_alone = not calls
+        if rest:
+            head, rest = self.sharing.place((head, rest))
         length = frame_bytes(head, rest)
         calls[call_id] = (answer, ends_s, self.bytes_written + length, may_give_up)
         if ends_s < self._timer_s:

@@ -31,6 +31,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from weaverlab.errors import ProtocolError
+from weaverlab.wire.values import Buffer
 
 GRANULE_BYTES = 64 * 1024
 GRANULES = 4096  # 256 MiB: what one frame may carry
@@ -44,7 +45,7 @@ SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL if hasattr(f
 SEGMENTS_MAX = 64
 # Free memory that a process leaves in the segments it reads from, all together: what the next values are written to
 # without asking the system. It gives back the rest as soon as it is free.
-WARM_BYTES = 64 * 1024 * 1024
+WARM_BYTES = 128 * 1024 * 1024
 
 
 class Outgoing:
@@ -70,16 +71,16 @@ class Outgoing:
             self._file = -1
         return True
 
-    def put(self, buffers: Sequence[memoryview]) -> int | None:
+    def put(self, buffers: Sequence[Buffer]) -> int | None:
         """Copy `buffers` in; return the number of their first granule, or None when there is no room. O(bytes)."""
-        starts, count = _layout([buffer.nbytes for buffer in buffers])
+        starts, count = _layout([len(buffer) for buffer in buffers])
         first = self._memory.find(bytes(count), 0, GRANULES)
         if first < 0:
             return None
         self._memory[first : first + count] = b"\1" * count
         base = (1 + first) * GRANULE_BYTES
         for buffer, start in zip(buffers, starts, strict=True):
-            self._memory[base + start : base + start + buffer.nbytes] = buffer
+            self._memory[base + start : base + start + len(buffer)] = buffer
         return first
 
     def close(self) -> None:

@@ -98,7 +98,7 @@ class ServerLink(Stream):
             self._send(pieces)
 
     def _send(self, pieces: Pieces) -> None:
-        head, rest = pieces
+        head, rest = self.sharing.place(pieces) if pieces[1] else pieces
         length = frame_bytes(head, rest)
         self.write(head, rest, length, at_once=not self._tasks and not self._is_in_batch)
 

@@ -6,6 +6,7 @@ import socket
 
 from weaverlab.errors import ProtocolError
 from weaverlab.transport.handler import Handler, encode_answer, encode_failure, logger
+from weaverlab.transport.sharing import Sharing
 from weaverlab.transport.sockets import send_pieces
 from weaverlab.wire import Call, FrameReader, Kind, Message, encode_notice
 
@@ -17,7 +18,8 @@ class SyncConnection:
         self._sock = sock
         self._handler = handler
         self._max_frame_bytes = max_frame_bytes
-        self._reader = FrameReader(max_frame_bytes)
+        self._sharing = Sharing(sock)
+        self._reader = FrameReader(max_frame_bytes, shared_memory=self._sharing)
         self._scratch = self._reader.get_buffer()
         self._is_draining = False
 
@@ -38,6 +40,8 @@ class SyncConnection:
             logger.warning("connection of a blocking caller closed: %s", error)
         except OSError as error:
             logger.debug("connection of a blocking caller lost: %s", error)
+        finally:
+            self._sharing.close()
 
     def _serve(self) -> None:
         # This loop is half of the hot path (`SyncPool.call` is the other): what it uses is looked up once, and what it
@@ -60,9 +64,12 @@ class SyncConnection:
                 head, rest = encode_answer(handler, call, execute(call), frame_bytes_max)
             except Exception as error:
                 head, rest = encode_failure(handler, call, error)
+            if rest:
+                head, rest = self._sharing.place((head, rest))
             sent = 0 if rest else send(head)
             if sent != len(head):
                 send_pieces(self._sock, (head, *rest), sent)
+            del messages, call, rest  # and with them large arguments, which need not wait here for the next call
 
     def _receive_rest(self) -> list[Message]:
         """Receive until a frame is complete; for those that do not come with one `recv`. Empty at the end of file."""

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Sequence
 
 from weaverlab.errors import ProtocolError
+from weaverlab.transport.sharing import Sharing
 from weaverlab.transport.sockets import IOVEC_MAX, drop_sent
 from weaverlab.wire import Connection, Message, Role
 from weaverlab.wire.values import Buffer
@@ -27,7 +28,8 @@ class Stream:
     """One socket on one loop. Subclasses define `on_messages`, `on_drained` and `on_lost`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, role: Role, max_frame_bytes: int) -> None:
-        self.connection = Connection(role, max_frame_bytes)
+        self.sharing = Sharing(sock)
+        self.connection = Connection(role, max_frame_bytes, self.sharing)
         self.is_open = True
         # Counted in bytes since the beginning, so that anybody can tell whether his frame has left.
         self.bytes_written = 0
@@ -115,6 +117,7 @@ class Stream:
             if self._waits_writable:
                 self._loop.remove_writer(self._sock)
             self.on_lost(reason)
+        self.sharing.close()
         self._sock.close()  # last: when the peer notices, everything about it has been said
 
     def pause_reading(self) -> None:

@@ -23,6 +23,7 @@ import weakref
 from weaverlab.clock import SystemClock
 from weaverlab.errors import CallLost, DeadlineExceeded, ProtocolError, StoppedError, Unreachable
 from weaverlab.transport.patience import ATTENTION_S, GIVEN_UP, GivenUp, Patience, one_sleep_s
+from weaverlab.transport.sharing import Sharing
 from weaverlab.transport.sockets import IOVEC_MAX, connect, drop_sent, set_kernel_timeout
 from weaverlab.wire import (
     MAX_FRAME_BYTES,
@@ -163,13 +164,25 @@ class SyncPool:
 class _Link:
     """One connection, used by one call at a time."""
 
-    __slots__ = ("_address", "_pool", "_reader", "_received", "_recv_into", "_scratch", "_send", "_sock", "_timeout_s")
+    __slots__ = (
+        "_address",
+        "_pool",
+        "_reader",
+        "_received",
+        "_recv_into",
+        "_scratch",
+        "_send",
+        "_sharing",
+        "_sock",
+        "_timeout_s",
+    )
 
     def __init__(self, sock: socket.socket, pool: SyncPool, max_frame_bytes: int) -> None:
         self._sock = sock
         self._pool = pool
         self._address = pool.address
-        self._reader = FrameReader(max_frame_bytes)
+        self._sharing = Sharing(sock)
+        self._reader = FrameReader(max_frame_bytes, shared_memory=self._sharing)
         self._scratch = self._reader.get_buffer()
         self._timeout_s = 0.0  # as set in the kernel
         # Looked up once, since all three are used for every call.
@@ -180,6 +193,8 @@ class _Link:
         if not timeout_s <= self._timeout_s <= timeout_s * TIMEOUT_SLACK:
             self._set_timeout(timeout_s)
         head, rest = pieces
+        if rest:
+            head, rest = self._sharing.place(pieces)
         left_s = timeout_s
         try:
             try:
@@ -208,11 +223,12 @@ class _Link:
             raise CallLost(f"{self._address}: {error}", maybe_executed=True) from error
         reply = messages[0]
         if type(reply) is ReceivedReply and reply.call_id == call_id:
-            reply.request_bytes = frame_bytes(head, rest) if rest else len(head)
+            reply.request_bytes = frame_bytes(*pieces) if pieces[1] else len(head)
             return reply
         raise self._unexpected(reply)
 
     def close(self) -> None:
+        self._sharing.close()
         self._sock.close()
 
     def _set_timeout(self, timeout_s: float) -> None:

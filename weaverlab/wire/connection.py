@@ -6,7 +6,7 @@
 The connections that carry many calls at once go through `Connection`. The blocking ones, with one call in flight, do
 not: there the table has one line (a CALL is followed by its REPLY, FAILURE or GOODBYE), a lookup costs as much as
 the rest of decoding, and so the two loops in `transport` check that one line themselves. Frames are encoded and
-decoded by the same functions for both.
+decoded by the same functions for both. A SEGMENT may come at any time and changes nothing: the reader takes it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from enum import Enum, IntEnum
 from weaverlab.errors import ProtocolError
 from weaverlab.wire.frames import MAX_FRAME_BYTES, Kind, Message, encode_notice
 from weaverlab.wire.reader import FrameReader
+from weaverlab.wire.shared import SharedMemory
 
 MUX_SCRATCH_BYTES = 64 * 1024  # one read may bring many frames
 
@@ -73,13 +74,15 @@ _CALLS = (Kind.CALL, Kind.STREAM)
 class Connection:
     """One end of a connection with many calls in flight. After ProtocolError it is closed."""
 
-    def __init__(self, role: Role, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+    def __init__(
+        self, role: Role, max_frame_bytes: int = MAX_FRAME_BYTES, shared_memory: SharedMemory | None = None
+    ) -> None:
         self.state = State.READY
         self.last_call_id = 0  # server: of the calls handed out; client, once draining: as the peer's GOODBYE said
         self._is_server = role is Role.SERVER
         self._usual = int(_USUAL[role])
         self._role = role
-        self._reader = FrameReader(max_frame_bytes, MUX_SCRATCH_BYTES)
+        self._reader = FrameReader(max_frame_bytes, MUX_SCRATCH_BYTES, shared_memory)
         self._received = self._reader.received
         self.get_buffer = self._reader.get_buffer  # memory for the next bytes; then call `received`
 

@@ -10,7 +10,8 @@
     body    = [trace] [lineage] [metadata] [buffer lengths] payload
               each part in brackets is there if its flag is set: u32 count of bytes, then the bytes
               (buffer lengths: u64 each); the payload is the rest, a pickle
-    buffers = the bytes of each out-of-band buffer, one after the other, received into memory of their own
+    buffers = the bytes of each out-of-band buffer, one after the other, received into memory of their own;
+              or, if SHARED is set, where in shared memory they are (`shared`)
 
 `method` and the deadline (relative: clocks of two hosts never agree) belong to calls and are 0 elsewhere; for those of
 streams see `stream_frames`. The call id of a GOODBYE is that of the last call its sender will answer. Every length is
@@ -54,33 +55,35 @@ class Kind(IntEnum):
     STREAM = 6  # a call whose answer is a stream: items, and at last a REPLY or FAILURE
     ITEM = 7
     CREDIT = 8  # the reader of a stream has taken items
+    SEGMENT = 9  # the sender has memory to share
 
 
 class Flag(IntFlag):
-    """Which optional parts the body has, and how the payload was made."""
+    """Which optional parts the body has, how the payload was made, and where the buffers are."""
 
     TRACE = 1
     LINEAGE = 2
     METADATA = 4
     BUFFERS = 8
     DILL = 16
+    SHARED = 32
 
 
 # Plain ints for the code that runs once per frame: combining IntFlags calls Python code.
-_TRACE, _LINEAGE, _METADATA, BUFFERS, _DILL = (int(flag) for flag in Flag)
+_TRACE, _LINEAGE, _METADATA, BUFFERS, _DILL, SHARED = (int(flag) for flag in Flag)
 _CALL, _REPLY, _FAILURE, _ITEM = int(Kind.CALL), int(Kind.REPLY), int(Kind.FAILURE), int(Kind.ITEM)
 _ACCOMPANIED = _TRACE | _LINEAGE | _METADATA
-_OF_REPLIES = _LINEAGE | BUFFERS | _DILL
+_OF_REPLIES = _LINEAGE | BUFFERS | _DILL | SHARED
 _OF_CALLS = _OF_REPLIES | _TRACE | _METADATA
 _FLAGS_OF = {_CALL: _OF_CALLS, Kind.STREAM: _OF_CALLS}  # notices have none
 _FLAGS_OF |= dict.fromkeys((_REPLY, _FAILURE, _ITEM), _OF_REPLIES)
 
 
-_BODILESS = (Kind.CANCEL, Kind.GOODBYE, Kind.CREDIT)
+_BODILESS = (Kind.CANCEL, Kind.GOODBYE, Kind.CREDIT, Kind.SEGMENT)
 
 
 class Notice(NamedTuple):
-    """A CANCEL or GOODBYE."""
+    """A CANCEL, GOODBYE or SEGMENT."""
 
     kind: int
     call_id: int
@@ -140,7 +143,7 @@ def encode_frame(
 
 
 def encode_notice(kind: Kind, call_id: int) -> bytes:
-    """Return a frame that is all header: CANCEL or GOODBYE."""
+    """Return a frame that is all header: CANCEL, GOODBYE or SEGMENT."""
     return HEADER.pack(0, kind, 0, 0, call_id, 0)
 
 
@@ -186,7 +189,7 @@ def check_body_length(length: int, max_frame_bytes: int) -> None:
         raise ProtocolError(f"a frame announces a body of {length:,} bytes; at most {max_frame_bytes:,} are accepted")
 
 
-def decode_plain(header: Header, payload: bytearray) -> Message:
+def decode_plain(header: Header, payload: bytearray | memoryview) -> Message:
     """Return the message of a frame without flags, as most are. Raises ProtocolError as `decode_body` does."""
     kind = header[1]
     if kind == _CALL:
@@ -206,23 +209,26 @@ def decode_plain(header: Header, payload: bytearray) -> Message:
     return Credit(header[4], header[5]) if kind == Kind.CREDIT else Notice(kind, header[4])
 
 
-def _failure(call_id: int, payload: bytearray) -> ReceivedReply:
+def _failure(call_id: int, payload: bytearray | memoryview) -> ReceivedReply:
     reply = ReceivedReply(call_id, payload)
     reply.kind, reply.ok, reply.is_plain = _FAILURE, False, False
     return reply
 
 
-def decode_body(header: Header, source: bytearray, start: int, max_frame_bytes: int) -> tuple[Message, tuple[int, ...]]:
+def decode_body(
+    header: Header, source: bytearray | memoryview, start: int, max_frame_bytes: int
+) -> tuple[Message, tuple[int, ...]]:
     """Return the message of a frame, and how long its buffers are, which the reader then fills.
 
-    `header` is what `HEADER` unpacked; its body lies in `source` from `start` on, complete. The payload is copied,
-    so `source` may be reused; nothing is unpickled. Raises ProtocolError when the bytes are no such frame.
+    `header` is what `HEADER` unpacked; its body lies in `source` from `start` on, complete. The payload is a slice of
+    it: a copy of a bytearray, which may then be used for the next frame, and no copy of a memoryview. Nothing is
+    unpickled. Raises ProtocolError when the bytes are no such frame.
     """
     length, kind, flags = header[:3]
     end = start + length
     if not flags:
         return decode_plain(header, source[start:end]), ()
-    if flags & ~_FLAGS_OF.get(kind, 0):
+    if flags & ~_FLAGS_OF.get(kind, 0) or flags & (BUFFERS | SHARED) == SHARED:
         raise ProtocolError(f"a frame of kind {kind} has unknown flags: {flags:#04x}")
     trace = lineage = metadata = b""
     lengths: tuple[int, ...] = ()
@@ -246,7 +252,7 @@ def decode_body(header: Header, source: bytearray, start: int, max_frame_bytes: 
     return message, lengths
 
 
-def _part(source: bytearray, start: int, end: int) -> tuple[bytes, int]:
+def _part(source: bytearray | memoryview, start: int, end: int) -> tuple[bytes, int]:
     """Return one optional part and where the next begins."""
     first = start + 4
     if first > end:

@@ -19,9 +19,9 @@ class Call:
     trace = lineage = metadata = b""
     is_accompanied = False  # whether one of these three is there
     is_dill = False
-    buffers: tuple[bytearray, ...] = ()
+    buffers: tuple[bytearray | memoryview, ...] = ()
 
-    def __init__(self, call_id: int, method: int, timeout_s: float, payload: bytearray) -> None:
+    def __init__(self, call_id: int, method: int, timeout_s: float, payload: bytearray | memoryview) -> None:
         self.call_id = call_id
         self.method = method
         self.timeout_s = timeout_s  # what was left of the caller's time when it sent
@@ -55,10 +55,10 @@ class ReceivedReply:
     is_plain = True  # whether it is one that has a payload and nothing else
     lineage = b""
     is_dill = False
-    buffers: tuple[bytearray, ...] = ()
+    buffers: tuple[bytearray | memoryview, ...] = ()
     request_bytes = 0  # of the call's frame; whoever sent it fills this in
 
-    def __init__(self, call_id: int, payload: bytearray) -> None:
+    def __init__(self, call_id: int, payload: bytearray | memoryview) -> None:
         self.call_id = call_id
         self.payload = payload
 

@@ -12,11 +12,13 @@ Not in here: sockets, and which messages are welcome (`connection`).
 
 from __future__ import annotations
 
+from weaverlab.errors import ProtocolError
 from weaverlab.wire.frames import (
     BUFFERS,
     HEADER,
     HEADER_BYTES,
     MAX_FRAME_BYTES,
+    SHARED,
     Header,
     Kind,
     Message,
@@ -24,9 +26,10 @@ from weaverlab.wire.frames import (
     decode_body,
 )
 from weaverlab.wire.messages import Call, ReceivedReply
+from weaverlab.wire.shared import PLACE, SharedMemory
 
 _unpack = HEADER.unpack_from
-_CALL, _REPLY = int(Kind.CALL), int(Kind.REPLY)
+_CALL, _REPLY, _SEGMENT = int(Kind.CALL), int(Kind.REPLY), int(Kind.SEGMENT)
 
 SCRATCH_BYTES = 16 * 1024  # a frame of up to this size needs no memory of its own until it is decoded
 
@@ -34,7 +37,12 @@ SCRATCH_BYTES = 16 * 1024  # a frame of up to this size needs no memory of its o
 class FrameReader:
     """Turns received bytes into messages. After it raised ProtocolError the stream is lost; drop it."""
 
-    def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES, scratch_bytes: int = SCRATCH_BYTES) -> None:
+    def __init__(
+        self,
+        max_frame_bytes: int = MAX_FRAME_BYTES,
+        scratch_bytes: int = SCRATCH_BYTES,
+        shared_memory: SharedMemory | None = None,
+    ) -> None:
         self._max_frame_bytes = max_frame_bytes
         self._scratch = bytearray(scratch_bytes)
         self._view = memoryview(self._scratch)
@@ -44,6 +52,8 @@ class FrameReader:
         self._message: Message | None = None
         self._filling: list[memoryview] = []  # what is still to be filled, in order; the scratch is empty meanwhile
         self._memory: list[bytearray] = []
+        self._lengths: tuple[int, ...] = ()  # of the message's buffers, when they are in shared memory
+        self._shared_memory = shared_memory
 
     @property
     def is_between_frames(self) -> bool:
@@ -87,7 +97,12 @@ class FrameReader:
                 message, lengths = decode_body(header, self._scratch, start + HEADER_BYTES, self._max_frame_bytes)
                 start = stop
                 if header[2] & BUFFERS:
-                    start = self._begin_buffers(message, lengths, start, end, messages)
+                    self._begin_buffers(header, message, lengths)
+                    start = self._move(start, end)
+                    if not self._filling:
+                        self._finish(messages)
+                elif header[1] == _SEGMENT:
+                    self._checked_shared_memory().announced(header[4])
                 else:
                     messages.append(message)
             elif stop - start > len(self._scratch):
@@ -107,16 +122,11 @@ class FrameReader:
         self._allocate((header[0],))
         return self._move(start, end)
 
-    def _begin_buffers(
-        self, message: Message, lengths: tuple[int, ...], start: int, end: int, messages: list[Message]
-    ) -> int:
-        """Take memory for the buffers of `message`, and move there what has come of them."""
+    def _begin_buffers(self, header: Header, message: Message, lengths: tuple[int, ...]) -> None:
+        """Take memory for the buffers of `message`, or for the place where they are."""
         self._message = message
-        self._allocate(lengths)
-        start = self._move(start, end)
-        if not self._filling:
-            self._finish(messages)
-        return start
+        self._lengths = lengths if header[2] & SHARED else ()
+        self._allocate((PLACE.size,) if self._lengths else lengths)
 
     def _allocate(self, lengths: tuple[int, ...]) -> None:
         self._memory = [bytearray(length) for length in lengths]
@@ -146,11 +156,12 @@ class FrameReader:
             self._finish(messages)
             return
         header, self._header = self._header, None
-        message, lengths = decode_body(header, self._memory[0], 0, self._max_frame_bytes)
+        # A view, since this memory is used for nothing else.
+        message, lengths = decode_body(header, memoryview(self._memory[0]), 0, self._max_frame_bytes)
         self._message = message
         self._memory = []
         if lengths:
-            self._allocate(lengths)
+            self._begin_buffers(header, message, lengths)
         if not self._filling:
             self._finish(messages)
 
@@ -158,6 +169,16 @@ class FrameReader:
         """Hand out the message whose buffers are full."""
         message, self._message = self._message, None
         assert isinstance(message, (Call, ReceivedReply))  # others have no body, hence no buffers
-        message.buffers = tuple(self._memory)
+        if self._lengths:
+            (place,) = PLACE.unpack(self._memory[0])
+            message.buffers = self._checked_shared_memory().views(place, self._lengths)
+            self._lengths = ()
+        else:
+            message.buffers = tuple(self._memory)
         self._memory = []
         messages.append(message)
+
+    def _checked_shared_memory(self) -> SharedMemory:
+        if self._shared_memory is None:
+            raise ProtocolError("a frame speaks of shared memory, and this connection has none")
+        return self._shared_memory

@@ -32,7 +32,7 @@ class ReceivedItem(ReceivedReply):
 
     kind = 7  # frames.Kind.ITEM
 
-    def __init__(self, call_id: int, number: int, payload: bytearray) -> None:
+    def __init__(self, call_id: int, number: int, payload: bytearray | memoryview) -> None:
         super().__init__(call_id, payload)
         self.number = number
 

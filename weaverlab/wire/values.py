@@ -66,7 +66,7 @@ def _with_buffers(value: object, payload: bytes, offered: list[pickle.PickleBuff
     return _dumps(value, 5, buffer_callback=is_in_band), views, False
 
 
-def decode_value(payload: Buffer, buffers: Sequence[bytearray] = (), is_dill: bool = False) -> Any:
+def decode_value(payload: Buffer, buffers: Sequence[bytearray | memoryview] = (), is_dill: bool = False) -> Any:
     """Return the value. Arrays use the memory of `buffers` without a copy, hence are writable and nobody else's.
 
     (An array that was read-only at the sender is read-only here: pickle keeps that.)
@@ -104,6 +104,23 @@ class _LargeBytes:
         return bytes, (pickle.PickleBuffer(self._content),)
 
 
+class _LargeByteArray:
+    """The same for `bytearray`, which the C pickler copies too."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: bytearray) -> None:
+        self._content = content
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        return _as_bytearray, (pickle.PickleBuffer(self._content),)
+
+
+def _as_bytearray(buffer: Buffer) -> bytearray:
+    """Return the bytearray that a socket was read into as it is, and a copy of shared memory."""
+    return buffer if type(buffer) is bytearray else bytearray(buffer)
+
+
 def _lift_large_bytes(value: object) -> object:
     return tuple([_lifted(item) for item in value]) if type(value) is tuple else _lifted(value)
 
@@ -112,7 +129,7 @@ def _lifted(item: object) -> object:
     if type(item) is bytes and len(item) >= LARGE_BYTES_MIN:
         return _LargeBytes(item)
     if type(item) is bytearray and len(item) >= LARGE_BYTES_MIN:
-        return pickle.PickleBuffer(item)  # comes out as the bytearray that received it
+        return _LargeByteArray(item)
     return item
 
 
