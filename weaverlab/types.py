@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 KeyPart: TypeAlias = "int | float | str"
 Key: TypeAlias = "KeyPart | tuple[KeyPart, ...]"  # what calls are routed by
 
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")  # least first
+
 ReplicaState: TypeAlias = Literal["starting", "ready", "unresponsive", "paused", "dead", "stopping", "stopped"]
 
 

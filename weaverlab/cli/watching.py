@@ -15,6 +15,7 @@ import click
 from weaverlab.cli.completing import component_names, deployment_ids
 from weaverlab.cli.endings import UNREAD, Ended, is_unread, say
 from weaverlab.cli.output import JSON, print_json, print_text, wants_colours
+from weaverlab.types import LOG_LEVELS
 
 if TYPE_CHECKING:
     from weaverlab.deployers import Attached, Deployment
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from weaverlab.status import LogFilter
 
 NOTHING = "Nothing is deployed. To deploy: weaverlab multi deploy weaver.toml"
-LEVELS = ("debug", "info", "warning", "error", "critical")
 FOLLOW_WAIT_S = 1.0
 STOP_PATIENCE_S = 60.0  # beyond the drain time: every component's shutdown() has its own bound
 
@@ -85,7 +85,9 @@ def _logs(deployer: str | None, name: str) -> click.Command:
     )
     @click.argument("deployment_id", metavar="[ID]", default="", shell_complete=deployment_ids(deployer))
     @click.option("-f", "--follow", is_flag=True, help="Go on until the deployment stops.")
-    @click.option("--level", type=click.Choice(LEVELS), default="debug", help="This and above; prints count as info.")
+    @click.option(
+        "--level", type=click.Choice(LOG_LEVELS), default="debug", help="This and above; prints count as info."
+    )
     @click.option("--component", default="", shell_complete=component_names, help="Of this component only.")
     @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
     @click.pass_obj

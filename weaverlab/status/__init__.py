@@ -4,12 +4,11 @@ The command line and the notebook show the same: both call these functions. Who 
 """
 
 from weaverlab.status.blueprint import Blueprint, blueprint_of, read_blueprint
-from weaverlab.status.entries import LEVELS, LogFilter
+from weaverlab.status.entries import LogFilter
 from weaverlab.status.finding import find
 from weaverlab.status.listing import Listed, list_deployments, listing_dict, listing_text
 
 __all__ = [
-    "LEVELS",
     "Blueprint",
     "Listed",
     "LogFilter",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from weaverlab.errors import UnknownDeployment, nearest
 from weaverlab.runtime.logs import LogEntry
+from weaverlab.types import LOG_LEVELS
 
-LEVELS = ("debug", "info", "warning", "error", "critical")
-_RANKS = {name.upper(): rank for rank, name in enumerate(LEVELS)} | {"PRINT": LEVELS.index("info")}
+_RANKS = {name.upper(): rank for rank, name in enumerate(LOG_LEVELS)} | {"PRINT": LOG_LEVELS.index("info")}
 
 
 @dataclass(frozen=True)
@@ -29,5 +29,5 @@ class LogFilter:
 
     def passes(self, entry: LogEntry) -> bool:
         """Return whether `entry` is wanted. Levels that we do not know, an author's own, always pass."""
-        rank = _RANKS.get(str(entry["level"]), len(LEVELS))
-        return rank >= LEVELS.index(self.level) and self.component in ("", entry["component"])
+        rank = _RANKS.get(str(entry["level"]), len(LOG_LEVELS))
+        return rank >= LOG_LEVELS.index(self.level) and self.component in ("", entry["component"])
