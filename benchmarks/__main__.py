@@ -53,6 +53,8 @@ def main(
     save_baseline: Path | None,
     baseline: Path | None,
 ) -> None:
+    if baseline and not baseline.exists():
+        raise click.UsageError(f"{baseline} does not exist. Store a baseline with --save-baseline, on a quiet machine.")
     mode: Mode | None = None if is_pinned is None else "pinned" if is_pinned else "free"
     found = json.loads(read.read_text()) if read else measure(Asked(suites, mode, cases, systems, is_quick), rounds)
     figures = summarise(found["rounds"])

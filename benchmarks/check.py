@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.cases import LIMITS, PEERS
-from benchmarks.summary import Figure, Key
+from benchmarks.summary import Figure, Key, Spread
 
 # Whose speed is not ours to answer for. Nor is a 99th percentile stable enough to be compared.
 OTHERS = {
@@ -39,20 +39,15 @@ class Comparison:
 
 
 def baseline(figures: Mapping[Key, Figure], manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is stored: all ratios but those of others' software, and how they were measured."""
-    kept = {
-        str(key): figure.ratio._asdict()
-        for key, figure in figures.items()
-        if figure.ratio is not None and key.system not in OTHERS and "p99" not in key.case
-    }
-    return {"manifest": dict(manifest), "ratios": kept}
+    """Return what is stored: our own ratios, and how they were measured."""
+    return {"manifest": dict(manifest), "ratios": {name: one._asdict() for name, one in _ratios(figures).items()}}
 
 
 def compare(
     figures: Mapping[Key, Figure], stored: Mapping[str, Mapping[str, float]], tolerance: float = TOLERANCE
 ) -> Comparison:
     """Hold `figures` against the ratios of a baseline."""
-    found = {str(key): figure.ratio for key, figure in figures.items()}
+    found = _ratios(figures)
     result = Comparison()
     for name, before in stored.items():
         now = found.get(name)
@@ -66,3 +61,16 @@ def compare(
                 f"the baseline has {before['median']:.2f} ({before['q1']:.2f} to {before['q3']:.2f})"
             )
     return result
+
+
+def _ratios(figures: Mapping[Key, Figure]) -> dict[str, Spread]:
+    """Return the ratios that are compared: of time, and of CPU time where it is known, by what they are of."""
+    found = {}
+    for key, figure in figures.items():
+        if key.system in OTHERS or "p99" in key.case:
+            continue
+        if figure.ratio:
+            found[str(key)] = figure.ratio
+        if figure.cpu_ratio:
+            found[f"{key}, CPU"] = figure.cpu_ratio
+    return found

@@ -41,6 +41,7 @@ STRETCH = "1: stretch: 0.3 ms and >= 9 GB/s through shared memory"
 THREADS = "1: 32 sync callers: >= 1.0 x raw with 32 threads, >= 1.4 x BaseManager"
 TASKS = "1: 32 async callers: >= 100k calls/s with uvloop, >= 80k with asyncio (>= 5 x zmq.asyncio)"
 BESIDE = "1: beside a CPU-bound thread: the tiny call's p50 <= 1 ms"
+# A colocated call is timed when its request is traced, and then its events are recorded too.
 COLOCATED = "2: <= 110 ns with counters and trace check, <= 300 ns timed, an async call adds no task"
 # Differences under about 20 % mean nothing on such a machine, so "the same cost" is a ratio of up to 1.2.
 NOTEBOOK = "3: values of notebook classes cost what values of imported classes cost"

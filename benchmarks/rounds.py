@@ -60,11 +60,12 @@ def run_round(job: Job, number: int) -> dict[str, Any]:
         one["rows"] = _run_child(job)
     except (OSError, RuntimeError) as error:
         one["error"] = str(error)
-    one["elapsed_s"] = round(time.monotonic() - started_s, 2)
-    left = processes.wait_gone(before, LEFT_TIMEOUT_S)
-    if left:
+    finally:  # after Ctrl-C too
+        one["elapsed_s"] = round(time.monotonic() - started_s, 2)
+        left = processes.wait_gone(before, LEFT_TIMEOUT_S)
         processes.kill(left)
-        one["left"] = [str(process) for process in left]  # and killed
+        if left:
+            one["left"] = [str(process) for process in left]
     return one
 
 

@@ -59,6 +59,16 @@ def test_a_check_that_compared_nothing_fails() -> None:
     assert not compare({}, stored(1.3, 1.3, 1.3)).is_ok
 
 
+def test_cpu_time_is_compared_as_well() -> None:
+    def used(cpu_us: float) -> dict[Key, Figure]:
+        return summarise([round_of(row("handle", "tiny", 13.0, base=10.0, cpu_us=cpu_us, base_cpu_us=10.0))])
+
+    result = compare(used(20.0), baseline(used(13.0), {})["ratios"])
+
+    assert result.compared == 2
+    assert [line.partition(":")[0] for line in result.regressed] == [f"{NAME}, CPU"]
+
+
 def test_the_baseline_holds_our_own_figures_only() -> None:
     figures = {**measured(1.3), **measured(1.0, system="raw"), **measured(50.0, system="Ray actor")}
 
