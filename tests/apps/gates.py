@@ -65,7 +65,7 @@ class Archive(Component):
     def keep(self, key: str, value: object) -> object:
         self.posts.write("kept", key, value)
         self.ledger.enter(key)
-        return self.posts.read("kept", key)
+        return self.posts.read("kept", key).value
 
 
 class Lonely(Component):

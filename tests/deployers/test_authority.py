@@ -11,15 +11,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from weaverlab.clock import SystemClock
-from weaverlab.deployers.authority import LIFETIME_S, Authority
+from weaverlab.config import parse
+from weaverlab.deployers.authority import LIFETIME_S, RENEWAL_S, Authority
+from weaverlab.routing import RoutingTable
+from weaverlab.runtime.placement import Placement
 
 
 class Stopped(SystemClock):
-    """A clock that stands still."""
+    """A clock that stands still until it is set."""
 
-    @staticmethod
-    def wall_s() -> float:
-        return datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
+    def __init__(self) -> None:
+        self.time_s = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
+
+    def wall_s(self) -> float:
+        return self.time_s
 
 
 def names(certificate_pem: bytes) -> list[str]:
@@ -41,9 +46,10 @@ def test_names_that_are_no_ascii_and_versions_that_are_empty_have_names_too():
 
 
 def test_it_is_valid_from_a_day_ago_until_its_lifetime_is_over():
-    certificate = x509.load_pem_x509_certificate(Authority("4f2a", "v", Stopped).issue("A/0").certificate_pem)
+    clock = Stopped()
+    certificate = x509.load_pem_x509_certificate(Authority("4f2a", "v", clock).issue("A/0").certificate_pem)
 
-    now = datetime.fromtimestamp(Stopped.wall_s(), timezone.utc)
+    now = datetime.fromtimestamp(clock.wall_s(), timezone.utc)
     assert certificate.not_valid_before_utc == now - timedelta(days=1)
     assert certificate.not_valid_after_utc == now + timedelta(seconds=LIFETIME_S)
 
@@ -79,3 +85,35 @@ def test_a_weavelets_key_is_in_no_repr():
     credentials = Authority("4f2a", "v", SystemClock).issue("A/0")
 
     assert "PRIVATE" not in repr(credentials) and "key" not in repr(credentials)
+
+
+def placement(replica: str) -> Placement:
+    return Placement("4f2a", "v", replica, (), "", RoutingTable(), {}, {}, parse(""), b"")
+
+
+@pytest.mark.parametrize(
+    ("passed_s", "is_due"), [(0.0, False), (RENEWAL_S - 1, False), (RENEWAL_S, True), (-60.0, True)]
+)
+def test_a_certificate_is_renewed_at_half_its_life_and_when_the_clock_was_set_back(passed_s, is_due):
+    clock, given = Stopped(), []
+    authority = Authority("4f2a", "v", clock)
+    authority.certified(placement("A/0"))
+
+    clock.time_s += passed_s
+    for _ in range(2):  # the second time it has just been renewed
+        authority.renew_if_due("A/0", given.append)
+
+    assert [credentials.replica for credentials in given] == ["A/0"] * is_due
+
+
+def test_a_renewal_that_could_not_be_delivered_is_due_again():
+    clock, given = Stopped(), []
+    authority = Authority("4f2a", "v", clock)
+    authority.certified(placement("A/0"))
+    clock.time_s += RENEWAL_S
+
+    with pytest.raises(ZeroDivisionError):
+        authority.renew_if_due("A/0", lambda credentials: 1 / 0)
+    authority.renew_if_due("A/0", given.append)
+
+    assert len(given) == 1

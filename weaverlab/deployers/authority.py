@@ -10,6 +10,7 @@ may stand in for it. Not in here: what is done with certificates (`transport.tls
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -23,11 +24,11 @@ from weaverlab.clock import Clock
 from weaverlab.runtime.placement import Placement
 from weaverlab.transport.tls import Credentials, domain, uri
 
-LIFETIME_S = 24 * 3600.0  # of a weavelet's certificate; it gets a new one when half of this is over
-RENEWAL_S = LIFETIME_S / 2
-# Clocks that go back, of a laptop that has just found the time or of another host, must not make it invalid.
+LIFETIME_S = 24 * 3600.0  # of a weavelet's certificate
+RENEWAL_S = LIFETIME_S / 2  # it gets a new one when it is this old
+# A clock that is set back, or another host's that is late, must not make it invalid.
 BACKDATED_S = 24 * 3600.0
-AUTHORITY_LIFETIME_S = 10 * 365 * 24 * 3600.0  # no deployment runs so long, and its key ends with it
+AUTHORITY_LIFETIME_S = 10 * 365 * 24 * 3600.0  # to either side of its making: it ends with its key, long before
 
 
 class Authority:
@@ -39,13 +40,26 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"WeaverLab {deployment_id}")])
         self._certificate = self._self_signed()
+        self._certified_at_s: dict[str, float] = {}  # by replica, on the clock of people, as certificates are
 
     def __repr__(self) -> str:
         return f"Authority({self._domain!r})"
 
     def certified(self, placement: Placement) -> Placement:
         """Return `placement` with new credentials."""
+        self._certified_at_s[placement.replica] = self._clock.wall_s()
         return replace(placement, credentials=self.issue(placement.replica))
+
+    def renew_if_due(self, replica: str, give: Callable[[Credentials], object]) -> None:
+        """Give a replica new credentials, if half the life of those it has is over, or the clock was set back.
+
+        When `give` raises, which goes on, it is due the next time too.
+        """
+        age_s = self._clock.wall_s() - self._certified_at_s[replica]
+        if not 0 <= age_s < RENEWAL_S:
+            credentials, now_s = self.issue(replica), self._clock.wall_s()
+            give(credentials)
+            self._certified_at_s[replica] = now_s
 
     def issue(self, replica: str) -> Credentials:
         """Return a new key and certificate for `replica`. About 0.2 ms."""
@@ -53,7 +67,7 @@ class Authority:
         name = x509.UniformResourceIdentifier(uri(self._domain, replica))
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
         certificate = (
-            self._begun(x509.Name([]), key, LIFETIME_S)
+            self._begun(x509.Name([]), key, BACKDATED_S, LIFETIME_S)
             .add_extension(x509.SubjectAlternativeName([name]), critical=True)  # as it must be without a subject
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_data=True), critical=True)
@@ -70,13 +84,15 @@ class Authority:
 
     def _self_signed(self) -> x509.Certificate:
         return (
-            self._begun(self._name, self._key, AUTHORITY_LIFETIME_S)
+            self._begun(self._name, self._key, AUTHORITY_LIFETIME_S, AUTHORITY_LIFETIME_S)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(signs_data=False), critical=True)
             .sign(self._key, hashes.SHA256())
         )
 
-    def _begun(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime_s: float) -> x509.CertificateBuilder:
+    def _begun(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, backdated_s: float, lifetime_s: float
+    ) -> x509.CertificateBuilder:
         """Return what all certificates have in common."""
         now = datetime.fromtimestamp(self._clock.wall_s(), timezone.utc)
         signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
@@ -86,7 +102,7 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(seconds=BACKDATED_S))
+            .not_valid_before(now - timedelta(seconds=backdated_s))
             .not_valid_after(now + timedelta(seconds=lifetime_s))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(signer, critical=False)

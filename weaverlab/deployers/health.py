@@ -7,6 +7,7 @@ itself, has missed those ticks as well, and takes nobody for dead. Not in here: 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -39,12 +40,17 @@ class Contact:
         is_listening: Callable[[], bool],
         newest: Callable[[], RoutingTable],
         heard: Callable[[Health], None],
+        renew: Callable[[], None],
     ) -> None:
-        """`is_listening` says whether there is any sense in asking now; `heard` takes each answer."""
+        """`is_listening` says whether there is any sense in asking now; `heard` takes each answer.
+
+        `renew` is called every time after an answer: it renews certificates that are due.
+        """
         self._control = control
         self._is_listening = is_listening
         self._newest = newest
         self._heard = heard
+        self._renew = renew
         self._news = threading.Event()
         self._is_over = False
         self._version_there = 0
@@ -81,3 +87,5 @@ class Contact:
             return  # that is what silence is
         self._version_there = health.table
         self._heard(health)
+        with contextlib.suppress(RemoteCallError, StoppedError):  # it has just died: the next one has a new certificate
+            self._renew()

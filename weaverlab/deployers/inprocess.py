@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from weaverlab.deployers.backend import Follow, Progress, addresses_by_listener
 from weaverlab.deployers.mainbody import MainBody
 from weaverlab.deployers.output import Output
-from weaverlab.deployers.placing import place, socket_directory
+from weaverlab.deployers.placing import authority_for, place, socket_directory
 from weaverlab.deployers.plan import Plan
 from weaverlab.errors import DeployError, WeaverError
 from weaverlab.history import Event
@@ -162,8 +162,11 @@ class Rpc(InProcess):
     name = "rpc"
 
     def __init__(self, plan: Plan, deployment_id: str, output: Output, proxies: Mapping[str, str]) -> None:
+        authority = authority_for(plan.config, deployment_id, "")
         self._sockets = socket_directory()
         placed = place(plan, deployment_id, "", str(self._sockets.path), proxies)
+        if authority is not None:
+            placed = {replica: authority.certified(placement) for replica, placement in placed.items()}
         door = Weavelet(plan.app, placed.pop(""), output.log, fakes=plan.fakes, calls_twice=True)
         weavelets = [Weavelet(plan.app, placement, output.log, calls_twice=True) for placement in placed.values()]
         super().__init__(list(placed.values()), weavelets, door)

@@ -18,7 +18,7 @@ from weaverlab.deployers.backend import Follow, Progress, addresses_by_listener,
 from weaverlab.deployers.engine import Engine
 from weaverlab.deployers.health import START_S, Contact
 from weaverlab.deployers.output import Output
-from weaverlab.deployers.placing import place, socket_address, socket_directory
+from weaverlab.deployers.placing import authority_for, place, socket_address, socket_directory
 from weaverlab.deployers.plan import Group, Plan
 from weaverlab.deployers.replica import Replica
 from weaverlab.deployers.replicas import Replicas
@@ -63,9 +63,10 @@ class Multi:
         self._working_directory = _working_directory()
         self._environ = dict(os.environ)
         self._import_path = tuple(sys.path)
+        self._authority = authority_for(plan.config, deployment_id, bundle.version)
         self._sockets = socket_directory()
         placed = place(plan, deployment_id, bundle.version, str(self._sockets.path), proxies)
-        door = placed.pop("")
+        door = self._certified(placed.pop(""))
         self.door = Weavelet(plan.app, door, output.log, fakes=plan.fakes)
         self._stage: State = "starting"
         self._scaling = threading.Lock()  # held by whoever changes the number of replicas, or stops the deployment
@@ -183,13 +184,24 @@ class Multi:
     def _bootstrap(self, placement: Placement) -> Bootstrap:
         return Bootstrap(
             WEAVERLAB_VERSION,
-            replace(placement, routing=self._table),
+            self._certified(replace(placement, routing=self._table)),
             self._working_directory,
             self._environ,
             self._import_path,
             self._code,
             self._roots,
         )
+
+    def _certified(self, placement: Placement) -> Placement:
+        """Return `placement` with a new certificate, where there are any; also for a weavelet that is started again."""
+        return placement if self._authority is None else self._authority.certified(placement)
+
+    def _renew_certificates(self, replica: str) -> None:
+        """Renew what is due of the certificates of a weavelet and the door. On the thread of the weavelet's contact."""
+        if self._authority is not None:
+            control = self._control(replica)
+            self._authority.renew_if_due(replica, lambda credentials: in_time(lambda: control.renew(credentials)))
+            self._authority.renew_if_due(self.door.replica, self.door.renew)
 
     # Routes
 
@@ -231,6 +243,7 @@ class Multi:
                 partial(_is_listening, replica),
                 lambda: self._table,
                 partial(self._supervisor.heard, replica),
+                partial(self._renew_certificates, name),
             )
 
     def _end_contact(self, replicas: Iterable[str]) -> list[Contact]:

@@ -1,19 +1,25 @@
-"""From a plan to placements: ids, addresses and the secret of one deployment."""
+"""From a plan to placements: ids, addresses, the secret of one deployment, and who signs its certificates."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from weaverlab.clock import secret_bytes
+from weaverlab.clock import SystemClock, secret_bytes
+from weaverlab.config import Config
+from weaverlab.deployers.permissions import permissions
 from weaverlab.deployers.plan import Plan
 from weaverlab.deployers.routes import first_table
-from weaverlab.errors import DeployError
+from weaverlab.errors import ConfigError, DeployError
 from weaverlab.registry import SOCKET_FOLDER_NAME_BYTES, Hold, make_socket_folder, socket_folder_parents
 from weaverlab.routing import Member
 from weaverlab.runtime.placement import Placement
 from weaverlab.transport.address import UNIX_PATH_BYTES_MAX
+
+if TYPE_CHECKING:
+    from weaverlab.deployers.authority import Authority
 
 DOOR = "client"  # the replica that whoever deploys calls from
 SECRET_BYTES = 32
@@ -29,6 +35,23 @@ def socket_directory() -> Hold:
                 return make_socket_folder(parent)
         tried.append(parent)
     raise DeployError(f"no directory for sockets: tried {', '.join(tried)}. Set TMPDIR to a short path.")
+
+
+def authority_for(config: Config, deployment_id: str, version: str) -> Authority | None:
+    """Return who signs the certificates of this version; None without `[multi] mtls`.
+
+    Raises:
+        ConfigError: the library for it is not installed.
+    """
+    if not config.multi.mtls:
+        return None
+    try:
+        from weaverlab.deployers.authority import Authority
+    except ImportError as error:
+        raise ConfigError(
+            [f'{config.source}: [multi] mtls: needs the library cryptography. Install it: pip install "weaverlab[tls]"']
+        ) from error
+    return Authority(deployment_id, version, SystemClock)
 
 
 def socket_address(directory: str, number: int) -> str:
@@ -56,6 +79,7 @@ def place(
     routed = [component for component in members if plan.app.components[component].router is not None]
     routing = first_table(members | {fake: (Member(DOOR, address[DOOR]),) for fake in plan.fakes}, routed)
     secret = secret_bytes(SECRET_BYTES)
+    may_call = permissions(plan, DOOR) if plan.config.multi.mtls else {}
 
     def placement(replica: str, hosted: tuple[str, ...], runs_main: bool) -> Placement:
         return Placement(
@@ -71,6 +95,7 @@ def place(
             secret,
             runs_main,
             dict(proxies),
+            may_call=may_call,
         )
 
     placed = {"": placement(DOOR, (), False)}

@@ -12,6 +12,7 @@ from weaverlab.history import Event
 from weaverlab.observe import MethodCounts, MethodMetrics
 from weaverlab.routing import RoutingTable
 from weaverlab.runtime.recorder import Recorder
+from weaverlab.transport.tls import Credentials
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ class WeaveletControl(Interface):
         """Route calls by `table` from now on, unless a newer one has come."""
         raise NotImplementedError
 
+    def renew(self, credentials: Credentials) -> None:
+        """Prove who you are by these from now on."""
+        raise NotImplementedError
+
     def counts(self) -> tuple[MethodCounts, ...]:
         """Return what the components there have called."""
         raise NotImplementedError
@@ -77,6 +82,7 @@ class Control(Implements[WeaveletControl]):
     orders: Orders
     look: Callable[[], Health]
     route: Callable[[RoutingTable], None]
+    certify: Callable[[Credentials], None]
 
     def stop(self, drain_s: float) -> None:
         self.orders.put(Stop(drain_s))
@@ -89,6 +95,9 @@ class Control(Implements[WeaveletControl]):
 
     def update_routing(self, table: RoutingTable) -> None:
         self.route(table)
+
+    def renew(self, credentials: Credentials) -> None:
+        self.certify(credentials)
 
     def counts(self) -> tuple[MethodCounts, ...]:
         return self.metrics.snapshot()

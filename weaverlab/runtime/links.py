@@ -14,6 +14,7 @@ from functools import partial
 from weaverlab.clock import Clock, Rng
 from weaverlab.routing import Member, RoutingTable
 from weaverlab.transport import AsyncChannel, SyncPool
+from weaverlab.transport.tls import PeerTls, Tls
 
 # How long a replica that a call has just failed on is passed over: the deployer, who knows better, needs about as long.
 SUSPICION_S = 0.5
@@ -40,12 +41,13 @@ class Peer:
 class Links:
     """The connections of one process to other weavelets, shared by all of its handles."""
 
-    def __init__(self, secret: bytes, clock: Clock, rng: Rng, table: RoutingTable) -> None:
+    def __init__(self, secret: bytes, clock: Clock, rng: Rng, table: RoutingTable, tls: Tls | None = None) -> None:
         self.clock = clock
         self.rng = rng
         self.table = table
         self.closed_because = ""
         self._secret = secret
+        self._tls = tls
         self._changing = threading.Lock()  # guards the order of tables, and what is opened and forgotten by them
         self._peers: dict[tuple[str, bool], Peer] = {}
         self._channels: dict[tuple[asyncio.AbstractEventLoop, str], AsyncChannel] = {}
@@ -60,7 +62,8 @@ class Links:
         peer = self._peers.get(key)
         if peer is None:
             with self._changing:
-                peer = self._peers.setdefault(key, Peer(member, SyncPool(member.address, self._secret)))
+                pool = SyncPool(member.address, self._secret, tls=self._tls_to(member.replica))
+                peer = self._peers.setdefault(key, Peer(member, pool))
                 peer.pool.is_given_up = not for_control and member.address in self.table.given_up()
         peer.reported_load = member.load
         return peer
@@ -73,9 +76,16 @@ class Links:
             with self._changing:
                 for ended in [other for other in self._channels if other[0].is_closed()]:
                     self._channels.pop(ended).close()
-                channel = self._channels[key] = AsyncChannel(address, self._secret)
+                channel = self._channels[key] = AsyncChannel(address, self._secret, tls=self._tls_at(address))
                 channel.give_up(address in self.table.given_up())
         return channel
+
+    def _tls_to(self, replica: str) -> PeerTls | None:
+        return None if self._tls is None else self._tls.to(replica)
+
+    def _tls_at(self, address: str) -> PeerTls | None:
+        """Return how to connect to `address`, which has just been chosen: so it is that of a known peer."""
+        return next((self._tls_to(peer.replica) for peer in self._peers.values() if peer.address == address), None)
 
     def update(self, table: RoutingTable) -> None:
         """Take in what the deployer says, unless something newer is known.

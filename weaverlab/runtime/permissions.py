@@ -50,7 +50,9 @@ class Gate:
         component, method = self._methods[call.method]
         if (peer, call.method) not in self._told:
             self._told.add((peer, call.method))
-            self._refused(f"{peer} called {component}.{method}, and nothing there has a ref to {component}")
+            self._refused(
+                f"refused a call: {peer} called {component}.{method}, and nothing there has a ref to {component}"
+            )
         raise NotPermitted(
             f"{component}.{method} was refused to {peer}: no component there has a ref to {component}. "
             f"Declare one (`field: Ref[...]`) in the component that calls, and deploy again."

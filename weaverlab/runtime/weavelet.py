@@ -26,11 +26,13 @@ from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
 from weaverlab.runtime.fakes import Fake
 from weaverlab.runtime.links import Links
 from weaverlab.runtime.logs import LogSink, component_logger
+from weaverlab.runtime.permissions import Gate
 from weaverlab.runtime.placement import Placement
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity
 from weaverlab.stores import Antipode, EmbeddedStores, Host, open_datastores
 from weaverlab.transport import LoopThread, Server
+from weaverlab.transport.tls import Credentials, Tls
 from weaverlab.types import WeaverInfo
 
 SHUTDOWN_TIMEOUT_S = 5.0  # of one component's async shutdown(); a sync one is bounded by the deployer, which kills
@@ -57,7 +59,8 @@ class Weavelet:
         self._log = log
         self._orders = orders or queue.SimpleQueue()
         self._clock = clock
-        self._links = Links(placement.secret, clock, rng or system_rng(), placement.routing)
+        self._tls = None if placement.credentials is None else Tls(placement.credentials)
+        self._links = Links(placement.secret, clock, rng or system_rng(), placement.routing, self._tls)
         self._metrics = MethodMetrics()
         self._recorder = Recorder()
         self._instances: dict[str, Any] = {}
@@ -134,6 +137,11 @@ class Weavelet:
         """Route calls by `table` from now on, unless a newer one has come."""
         self._links.update(table)
 
+    def renew(self, credentials: Credentials) -> None:
+        """Prove by these who this is, from now on."""
+        assert self._tls is not None  # else nobody signs any
+        self._tls.renew(credentials)
+
     def listener_addresses(self) -> dict[str, str]:
         """Return where the listeners of hosted components are bound, by listener name."""
         return {name: listener.addr for name, listener in self._listeners.items()}
@@ -160,11 +168,23 @@ class Weavelet:
         control.metrics, control.recorder, control.orders = self._metrics, self._recorder, self._orders
         control.look = lambda: Health(dispatcher.load - 1, self._links.table.version)
         control.route = self.update_routing
+        control.certify = self.renew
         self._let_calls_in(CONTROL.name, control, methods)
         self._server = Server(
-            self._placement.address, self._placement.secret, dispatcher, self._rejected, loop=self._own_loop().loop
+            self._placement.address,
+            self._placement.secret,
+            dispatcher,
+            self._rejected,
+            gate=self._gate(dispatcher),
+            loop=self._own_loop().loop,
         )
         self._server.start()
+
+    def _gate(self, dispatcher: Dispatcher) -> Gate | None:
+        if self._tls is None:
+            return None
+        methods = [(component, method.name) for component, method in method_table(self._app)]
+        return Gate(self._tls, dispatcher, methods, self._placement.may_call, self._note)
 
     def _open(self, spec: ComponentSpec, methods: list[HostedMethod | None]) -> None:
         """Make one component, fill its fields, run its `init`, let calls in."""
@@ -255,5 +275,7 @@ class Weavelet:
         return WeaverInfo(where.deployment_id, me.component, me.replica, os.getpid(), where.version, me.region)
 
     def _rejected(self, reason: str) -> None:
-        me = self._placement.replica
-        component_logger(self._log, "weavelet", me, "").warning("refused a connection: %s", reason)
+        self._note(f"refused a connection: {reason}")
+
+    def _note(self, what: str) -> None:
+        component_logger(self._log, "weavelet", self._placement.replica, "").warning("%s", what)

@@ -11,6 +11,7 @@ import asyncio
 import math
 import socket
 from collections.abc import Sequence
+from typing import Any
 
 from weaverlab.clock import secret_bytes
 from weaverlab.errors import AuthenticationError, CallLost, DeadlineExceeded, ProtocolError, StoppedError, Unreachable
@@ -19,6 +20,7 @@ from weaverlab.transport.answer import Answer
 from weaverlab.transport.patience import GIVEN_UP
 from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, socket_to, unreachable
 from weaverlab.transport.stream import Stream
+from weaverlab.transport.tls import Connected, PeerTls, explained
 from weaverlab.wire import (
     MAX_FRAME_BYTES,
     ClientHandshake,
@@ -42,9 +44,12 @@ CONNECT_RETRY_S = 0.005  # a full backlog is no event that a loop could wait for
 class AsyncChannel:
     """The way from the running loop to one address. It connects when first used, and again after a loss."""
 
-    def __init__(self, address: str, secret: bytes, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+    def __init__(
+        self, address: str, secret: bytes, *, tls: PeerTls | None = None, max_frame_bytes: int = MAX_FRAME_BYTES
+    ) -> None:
         self.address = address
         self._secret = secret
+        self._tls = tls
         self._max_frame_bytes = max_frame_bytes
         self._loop = asyncio.get_running_loop()
         self._link: _Link | None = None
@@ -169,7 +174,7 @@ class AsyncChannel:
         try:
             sock.setblocking(False)
             prepare(sock)
-            await asyncio.wait_for(self._shake_hands(sock), HANDSHAKE_TIMEOUT_S)
+            connected = await asyncio.wait_for(self._shake_hands(sock), HANDSHAKE_TIMEOUT_S)
         except (OSError, EOFError, asyncio.TimeoutError) as error:
             sock.close()
             raise unreachable(self.address, error) from error
@@ -179,34 +184,36 @@ class AsyncChannel:
         except BaseException:
             sock.close()
             raise
-        self._link = _Link(self._loop, sock, self.address, self._max_frame_bytes)
+        self._link = _Link(self._loop, connected, self.address, self._max_frame_bytes)
         return self._link
 
-    async def _shake_hands(self, sock: socket.socket) -> None:
+    async def _shake_hands(self, sock: socket.socket) -> Connected:
         while True:
             try:
                 sock.connect(unix_path(self.address))
                 break
             except BlockingIOError:
                 await asyncio.sleep(CONNECT_RETRY_S)
+        # The loop asks no more of a socket than a TlsSocket has. The two ends take turns, so TLS holds nothing back.
+        connected: Any = sock if self._tls is None else await self._tls.connect_async(sock)
         handshake = ClientHandshake(self._secret, Mode.MUX, secret_bytes(NONCE_BYTES))
-        await self._loop.sock_sendall(sock, handshake.hello)
-        while not handshake.is_done:
-            message = b""
-            while len(message) < MESSAGE_BYTES:
-                chunk = await self._loop.sock_recv(sock, MESSAGE_BYTES - len(message))
-                if not chunk:
-                    raise EOFError("the peer closed the connection during the handshake")
-                message += chunk
-            await self._loop.sock_sendall(sock, handshake.receive(message))
+        with explained():
+            await self._loop.sock_sendall(connected, handshake.hello)
+            while not handshake.is_done:
+                message = b""
+                while len(message) < MESSAGE_BYTES:
+                    chunk = await self._loop.sock_recv(connected, MESSAGE_BYTES - len(message))
+                    if not chunk:
+                        raise EOFError("the peer closed the connection during the handshake")
+                    message += chunk
+                await self._loop.sock_sendall(connected, handshake.receive(message))
+        return connected  # type: ignore[no-any-return]
 
 
 class _Link(Stream):
     """One connection and the calls in flight on it."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, address: str, max_frame_bytes: int
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: Connected, address: str, max_frame_bytes: int) -> None:
         super().__init__(loop, sock, Role.CLIENT, max_frame_bytes)
         self.last_call_id = 0
         # call id -> answer, deadline, the count of bytes at which its frame has left, and whether it may be given up

@@ -5,7 +5,8 @@
                     +-- ...
 
 Nothing is unpickled, and nothing larger than 72 bytes is read, before the handshake is done. Peers that have not
-done it are bounded in number and time. Not in here: what a call does.
+done it are bounded in number and time. With a `Gate` there is a TLS handshake before it, within the same bounds. Not in
+here: what a call does.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import socket
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 from weaverlab.clock import SystemClock, secret_bytes
 from weaverlab.transport.address import open_socket, unix_path
@@ -30,6 +32,7 @@ from weaverlab.transport.patience import Patience, never
 from weaverlab.transport.server_mux import ServerLink
 from weaverlab.transport.server_sync import SyncConnection
 from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, receive_exactly
+from weaverlab.transport.tls import Connected
 from weaverlab.wire import MAX_FRAME_BYTES, Mode, Refused, ServerHandshake
 from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
 
@@ -44,6 +47,13 @@ ACCEPT_RETRY_S = 0.1  # after running out of descriptors: others must close thei
 ABORT_JOIN_S = 0.5  # for threads to notice that their connection was broken
 
 
+class Gate(Protocol):
+    """What stands before the handshake, where there is TLS."""
+
+    def admit(self, sock: socket.socket, patience: Patience) -> tuple[Connected, Handler]:
+        """Look who the peer is; return what to speak through, and who executes its calls. Raises as `Tls.accept`."""
+
+
 class Server:
     """Serves one address until stopped. With `loop`, async calls run there; else on a thread of the server's own."""
 
@@ -54,6 +64,7 @@ class Server:
         handler: Handler,
         on_reject: Callable[[str], None],
         *,
+        gate: Gate | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
         max_frame_bytes: int = MAX_FRAME_BYTES,
     ) -> None:
@@ -61,6 +72,7 @@ class Server:
         self._path = unix_path(address)
         self._secret = secret
         self._handler = handler
+        self._gate = gate
         self._on_reject = on_reject
         self._max_frame_bytes = max_frame_bytes
         self._given_loop = loop
@@ -74,7 +86,7 @@ class Server:
         self._lock = threading.Lock()
         self._has_room = threading.Condition(self._lock)
         self._unproven: dict[socket.socket, None] = {}  # oldest first
-        self._connections: dict[SyncConnection, socket.socket] = {}
+        self._connections: dict[SyncConnection, Connected] = {}
         self._links: set[ServerLink] = set()
         self._threads: set[threading.Thread] = set()
 
@@ -107,8 +119,8 @@ class Server:
             unproven, connections = list(self._unproven), dict(self._connections)
         for sock in unproven:
             _break(sock)
-        for connection, sock in connections.items():
-            self._watcher.expect_drain(sock)
+        for connection, connected in connections.items():
+            self._watcher.expect_drain(connected)
             connection.begin_drain()
         self._drain_links(drain_timeout_s)
         self._join_threads(ends_s)
@@ -159,9 +171,9 @@ class Server:
                     _break(next(iter(self._unproven)))
             open_count = len(self._connections) + len(self._links) + len(self._unproven)
             if self._is_stopping or open_count >= CONNECTIONS_MAX:
-                sock.close()
                 if not self._is_stopping:
                     self._on_reject(f"{open_count} connections are open, which is as many as there may be")
+                sock.close()
                 return
             self._unproven[sock] = None
         try:
@@ -192,28 +204,34 @@ class Server:
     # One connection, on its own thread
 
     def _serve(self, sock: socket.socket) -> None:
-        mode = self._proven_mode(sock)
-        if mode is None:
+        proven = self._proven(sock)
+        if proven is None:
             sock.close()
-        elif mode is Mode.SYNC:
-            with sock:
-                self._serve_sync(sock)
+            return
+        mode, connected, handler = proven
+        if mode is Mode.SYNC:
+            with connected:
+                self._serve_sync(connected, handler)
         else:
-            self._serve_mux(sock)
+            self._serve_mux(connected, handler)
 
-    def _proven_mode(self, sock: socket.socket) -> Mode | None:
-        """Carry out the handshake; return the mode that the peer asked for, or None after rejecting it."""
+    def _proven(self, sock: socket.socket) -> tuple[Mode, Connected, Handler] | None:
+        """Carry out the handshakes; return the mode that the peer asked for, or None after rejecting it."""
+        connected: Connected = sock
+        handler = self._handler
         try:
-            handshake = ServerHandshake(self._secret, secret_bytes(NONCE_BYTES))
             patience = Patience(HANDSHAKE_TIMEOUT_S, never)
+            if self._gate is not None:
+                connected, handler = self._gate.admit(sock, patience)
+            handshake = ServerHandshake(self._secret, secret_bytes(NONCE_BYTES))
             while not handshake.is_done:
-                sock.sendall(handshake.receive(receive_exactly(sock, MESSAGE_BYTES, patience)))
+                connected.sendall(handshake.receive(receive_exactly(connected, MESSAGE_BYTES, patience)))
             sock.settimeout(None)
             prepare(sock)
-            return handshake.mode
+            return handshake.mode, connected, handler
         except Refused as error:
             with contextlib.suppress(OSError):
-                sock.sendall(error.farewell)
+                connected.sendall(error.farewell)
             self._on_reject(str(error))
         except TimeoutError:
             self._on_reject(f"the client was silent for {HANDSHAKE_TIMEOUT_S:g} s")
@@ -224,8 +242,8 @@ class Server:
             self._drop_unproven(sock)
         return None
 
-    def _serve_sync(self, sock: socket.socket) -> None:
-        connection = SyncConnection(sock, self._handler, self._max_frame_bytes)
+    def _serve_sync(self, sock: Connected, handler: Handler) -> None:
+        connection = SyncConnection(sock, handler, self._max_frame_bytes)
         with self._lock:
             if self._is_stopping:
                 return
@@ -238,7 +256,7 @@ class Server:
             with self._lock:
                 del self._connections[connection]
 
-    def _serve_mux(self, sock: socket.socket) -> None:
+    def _serve_mux(self, sock: Connected, handler: Handler) -> None:
         sock.setblocking(False)
         with self._lock:
             if self._is_stopping:
@@ -254,7 +272,7 @@ class Server:
             loop = self._loop()
             assert loop is not None
         try:
-            loop.call_soon_threadsafe(self._begin_link, loop, sock)
+            loop.call_soon_threadsafe(self._begin_link, loop, sock, handler)
         except RuntimeError:  # the given loop has been closed before its server
             sock.close()
 
@@ -263,8 +281,8 @@ class Server:
     def _loop(self) -> asyncio.AbstractEventLoop | None:
         return self._own_loop.loop if self._own_loop else self._given_loop
 
-    def _begin_link(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-        link = ServerLink(loop, sock, self._handler, self._max_frame_bytes, self._links.discard)
+    def _begin_link(self, loop: asyncio.AbstractEventLoop, sock: Connected, handler: Handler) -> None:
+        link = ServerLink(loop, sock, handler, self._max_frame_bytes, self._links.discard)
         self._links.add(link)
         if self._is_stopping:
             link.begin_drain()

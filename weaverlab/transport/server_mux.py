@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import socket
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from weaverlab.transport.handler import Handler, encode_answer, encode_failure, logger
 from weaverlab.transport.stream import Stream
+from weaverlab.transport.tls import Connected
 from weaverlab.wire import Call, Message, Role
 from weaverlab.wire.connection import State
 from weaverlab.wire.frames import Pieces, frame_bytes
@@ -27,7 +27,7 @@ class ServerLink(Stream):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        sock: socket.socket,
+        sock: Connected,
         handler: Handler,
         max_frame_bytes: int,
         on_closed: Callable[[ServerLink], None],

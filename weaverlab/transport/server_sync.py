@@ -8,13 +8,14 @@ from weaverlab.errors import ProtocolError
 from weaverlab.transport.handler import Handler, encode_answer, encode_failure, logger
 from weaverlab.transport.sharing import Sharing
 from weaverlab.transport.sockets import send_pieces
+from weaverlab.transport.tls import Connected
 from weaverlab.wire import Call, FrameReader, Kind, Message, encode_notice
 
 
 class SyncConnection:
     """One blocking caller. `serve` runs on the connection's own thread; the other methods on any."""
 
-    def __init__(self, sock: socket.socket, handler: Handler, max_frame_bytes: int) -> None:
+    def __init__(self, sock: Connected, handler: Handler, max_frame_bytes: int) -> None:
         self._sock = sock
         self._handler = handler
         self._max_frame_bytes = max_frame_bytes
@@ -81,7 +82,7 @@ class SyncConnection:
                 return messages
 
 
-def _shutdown(sock: socket.socket, how: int) -> None:
+def _shutdown(sock: Connected, how: int) -> None:
     try:
         sock.shutdown(how)
     except OSError:  # the peer, or this connection's thread, was faster

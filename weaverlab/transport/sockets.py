@@ -14,6 +14,7 @@ from weaverlab.clock import secret_bytes
 from weaverlab.errors import AuthenticationError, ProtocolError, Unreachable
 from weaverlab.transport.address import open_socket, unix_path
 from weaverlab.transport.patience import GivenUp, Patience, never
+from weaverlab.transport.tls import Connected, PeerTls, explained
 from weaverlab.wire import ClientHandshake, Mode
 from weaverlab.wire.frames import DEADLINE_MAX_S
 from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
@@ -29,13 +30,18 @@ _TIMEVAL = Struct("@ll")
 
 
 def connect(
-    address: str, secret: bytes, mode: Mode, timeout_s: float, is_given_up: Callable[[], bool] = never
-) -> socket.socket:
+    address: str,
+    secret: bytes,
+    mode: Mode,
+    timeout_s: float,
+    is_given_up: Callable[[], bool] = never,
+    tls: PeerTls | None = None,
+) -> Connected:
     """Return a blocking socket on which frames may be sent.
 
     Raises:
         Unreachable: nobody listens there, whoever does is silent, or `is_given_up` has become true.
-        AuthenticationError: one of the two ends does not know the other's secret.
+        AuthenticationError: one of the two ends does not know the other's secret, or trust its certificate.
         ProtocolError: the other end speaks another version of the protocol.
     """
     patience = Patience(min(timeout_s, HANDSHAKE_TIMEOUT_S), is_given_up)
@@ -43,9 +49,11 @@ def connect(
     try:
         prepare(sock)
         _connect(sock, unix_path(address), patience)
-        shake_hands(sock, ClientHandshake(secret, mode, secret_bytes(NONCE_BYTES)), patience)
+        connected = sock if tls is None else tls.connect(sock, patience)
+        with explained():
+            shake_hands(connected, ClientHandshake(secret, mode, secret_bytes(NONCE_BYTES)), patience)
         set_kernel_timeout(sock, socket.SO_SNDTIMEO, 0)
-        return sock
+        return connected
     except (OSError, EOFError, GivenUp) as error:
         sock.close()
         raise unreachable(address, error) from error
@@ -86,7 +94,7 @@ def prepare(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
-def shake_hands(sock: socket.socket, handshake: ClientHandshake, patience: Patience) -> None:
+def shake_hands(sock: Connected, handshake: ClientHandshake, patience: Patience) -> None:
     """Carry a client's handshake; leaves the socket blocking. Raises as both of these do, or OSError, EOFError."""
     sock.sendall(handshake.hello)
     while not handshake.is_done:
@@ -94,7 +102,7 @@ def shake_hands(sock: socket.socket, handshake: ClientHandshake, patience: Patie
     sock.settimeout(None)
 
 
-def receive_exactly(sock: socket.socket, count: int, patience: Patience) -> bytes:
+def receive_exactly(sock: Connected, count: int, patience: Patience) -> bytes:
     """Return the next `count` bytes. Raises as `patience` does, and EOFError when the peer closes before."""
     data = b""
     while len(data) < count:
@@ -109,7 +117,7 @@ def receive_exactly(sock: socket.socket, count: int, patience: Patience) -> byte
     return data
 
 
-def set_kernel_timeout(sock: socket.socket, option: int, timeout_s: float) -> None:
+def set_kernel_timeout(sock: Connected, option: int, timeout_s: float) -> None:
     """Make a blocking `recv` or `send` raise BlockingIOError after `timeout_s`; 0 means never."""
     timeout_s = min(timeout_s, DEADLINE_MAX_S)
     microseconds = int(timeout_s % 1 * 1e6)
@@ -118,7 +126,7 @@ def set_kernel_timeout(sock: socket.socket, option: int, timeout_s: float) -> No
     sock.setsockopt(socket.SOL_SOCKET, option, _TIMEVAL.pack(int(timeout_s), microseconds))
 
 
-def send_pieces(sock: socket.socket, pieces: Sequence[Buffer], sent: int = 0) -> None:
+def send_pieces(sock: Connected, pieces: Sequence[Buffer], sent: int = 0) -> None:
     """Send all pieces from where they are, but for the first `sent` bytes; BlockingIOError is the kernel's timeout."""
     queue = list(pieces)
     drop_sent(queue, sent)

@@ -9,12 +9,13 @@ on uvloop. All methods run on the loop's thread. Not in here: what a message mea
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Sequence
 
 from weaverlab.errors import ProtocolError
 from weaverlab.transport.sharing import Sharing
 from weaverlab.transport.sockets import IOVEC_MAX, drop_sent
+from weaverlab.transport.tls import Connected
+from weaverlab.transport.tls_socket import TlsSocket
 from weaverlab.wire import Connection, Message, Role
 from weaverlab.wire.values import Buffer
 
@@ -27,7 +28,7 @@ QUEUED_BYTES_MAX = 4 * 1024 * 1024
 class Stream:
     """One socket on one loop. Subclasses define `on_messages`, `on_drained` and `on_lost`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, role: Role, max_frame_bytes: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: Connected, role: Role, max_frame_bytes: int) -> None:
         self.sharing = Sharing(sock)
         self.connection = Connection(role, max_frame_bytes, self.sharing)
         self.is_open = True
@@ -43,7 +44,9 @@ class Stream:
         self._queue: list[Buffer] = []
         self._flush_is_scheduled = False
         self._waits_writable = False
-        loop.add_reader(sock, self._on_readable)
+        self._encrypted = sock if isinstance(sock, TlsSocket) else None
+        self._on_event = self._on_readable if self._encrypted is None else self._on_encrypted
+        self.resume_reading()
 
     @property
     def is_congested(self) -> bool:
@@ -121,11 +124,15 @@ class Stream:
         self._sock.close()  # last: when the peer notices, everything about it has been said
 
     def pause_reading(self) -> None:
+        self._reads = False
         self._loop.remove_reader(self._sock)
 
     def resume_reading(self) -> None:
         if self.is_open:
-            self._loop.add_reader(self._sock, self._on_readable)
+            self._reads = True
+            self._loop.add_reader(self._sock, self._on_event)
+            if self._encrypted is not None and self._encrypted.may_hold_more:
+                self._loop.call_soon(self._on_encrypted)
 
     def _wait_writable(self) -> None:
         self._waits_writable = True
@@ -140,6 +147,14 @@ class Stream:
         self._waits_writable = False
         self._loop.remove_writer(self._sock)
         self.flush()
+
+    def _on_encrypted(self) -> None:
+        """Read, and in the next turn again if TLS may hold more than there was room for: no selector tells of it."""
+        assert self._encrypted is not None
+        if self._reads and self.is_open:
+            self._on_readable()
+            if self._encrypted.may_hold_more:
+                self._loop.call_soon(self._on_encrypted)
 
     def _on_readable(self) -> None:
         try:

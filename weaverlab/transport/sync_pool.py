@@ -25,6 +25,7 @@ from weaverlab.errors import CallLost, DeadlineExceeded, ProtocolError, StoppedE
 from weaverlab.transport.patience import ATTENTION_S, GIVEN_UP, GivenUp, Patience, one_sleep_s
 from weaverlab.transport.sharing import Sharing
 from weaverlab.transport.sockets import IOVEC_MAX, connect, drop_sent, set_kernel_timeout
+from weaverlab.transport.tls import Connected, PeerTls
 from weaverlab.wire import (
     MAX_FRAME_BYTES,
     FrameReader,
@@ -55,9 +56,12 @@ class NotTaken(Exception):
 class SyncPool:
     """Blocking connections to one address. Use it from any number of threads; after a fork it starts empty."""
 
-    def __init__(self, address: str, secret: bytes, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+    def __init__(
+        self, address: str, secret: bytes, *, tls: PeerTls | None = None, max_frame_bytes: int = MAX_FRAME_BYTES
+    ) -> None:
         self.address = address
         self._secret = secret
+        self._tls = tls
         self._max_frame_bytes = max_frame_bytes
         self._idle: list[_Link] = []  # last in, first out: the one whose memory is warm. append and pop are atomic
         self._call_ids = itertools.count(1)
@@ -138,7 +142,7 @@ class SyncPool:
         if self._is_closed:
             raise StoppedError(f"{self.address}: this pool of connections is closed.")
         started_s = SystemClock.now_s()
-        sock = connect(self.address, self._secret, Mode.SYNC, timeout_s, lambda: self.is_given_up)
+        sock = connect(self.address, self._secret, Mode.SYNC, timeout_s, lambda: self.is_given_up, self._tls)
         link = _Link(sock, self, self._max_frame_bytes)
         try:
             reply = link.exchange(call_id, pieces, timeout_s - (SystemClock.now_s() - started_s), may_give_up)
@@ -177,7 +181,7 @@ class _Link:
         "_timeout_s",
     )
 
-    def __init__(self, sock: socket.socket, pool: SyncPool, max_frame_bytes: int) -> None:
+    def __init__(self, sock: Connected, pool: SyncPool, max_frame_bytes: int) -> None:
         self._sock = sock
         self._pool = pool
         self._address = pool.address
