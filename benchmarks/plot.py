@@ -21,7 +21,7 @@ MET, NOT_MET = "#3a7d44", "#b23a48"
 
 def draw_calls(figures: Mapping[Key, Figure], path: Path) -> None:
     """Draw a panel for each of three cases, with a dot and its quartiles for each system and mode."""
-    plot = _pyplot()
+    plot = new_pyplot()
     systems = list(dict.fromkeys(key.system for key in figures if key.suite == "calls"))
     drawn, axes = plot.subplots(1, len(PANELS), figsize=(13, 1.2 + 0.3 * len(systems)), sharey=True)
     for axis, (case, quantity, title) in zip(axes, PANELS, strict=True):
@@ -29,18 +29,17 @@ def draw_calls(figures: Mapping[Key, Figure], path: Path) -> None:
             found = [(row, figures.get(Key("calls", mode, system, case))) for row, system in enumerate(systems)]
             dots = [(row + offset, _quantity(figure, quantity)) for row, figure in found if figure]
             _dots(axis, [(row, spread) for row, spread in dots if spread], colour, mode)
-        axis.set_xscale("log")
         axis.set_title(title)
-        axis.grid(axis="x", which="both", alpha=0.3)
+        _use_log_scale(axis)
     axes[0].set_yticks(range(len(systems)), systems)
     axes[0].invert_yaxis()
-    axes[-1].legend()
-    _save(plot, drawn, path)
+    axes[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    save(plot, drawn, path)
 
 
 def draw_goals(figures: Mapping[Key, Figure], path: Path) -> None:
     """Draw each goal that was measured: how many times its limit was reached; left of 1 it is met."""
-    plot = _pyplot()
+    plot = new_pyplot()
     rows = []
     for goal in GOALS:
         for mode in COLOURS:
@@ -52,12 +51,11 @@ def draw_goals(figures: Mapping[Key, Figure], path: Path) -> None:
     for row, (_, share) in enumerate(rows):
         _dots(axis, [(row, share)], MET if share.median <= 1 else NOT_MET, None)
     axis.axvline(1.0, color="black", linewidth=1)
-    axis.set_xscale("log")
+    _use_log_scale(axis)
     axis.set_xlabel("cost as a share of the goal: at 1 or below, it is met")
     axis.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=8)
     axis.invert_yaxis()
-    axis.grid(axis="x", which="both", alpha=0.3)
-    _save(plot, drawn, path)
+    save(plot, drawn, path)
 
 
 def _quantity(figure: Figure, quantity: str) -> Spread | None:
@@ -76,7 +74,19 @@ def _dots(axis: Any, dots: list[tuple[float, Spread]], colour: str, label: str |
     axis.errorbar(xs, rows, xerr=(below, above), fmt="o", markersize=4, color=colour, label=label, elinewidth=1)
 
 
-def _pyplot() -> Any:
+def _use_log_scale(axis: Any) -> None:
+    """Let equal steps be equal factors, and write 1, 2, 5, 10 as such."""
+    from matplotlib.ticker import LogLocator
+
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(lambda value, position: f"{value:,g}")
+    axis.xaxis.set_minor_formatter(lambda value, position: "")
+    axis.grid(axis="x", alpha=0.3)
+    axis.tick_params(axis="x", labelrotation=45)
+
+
+def new_pyplot() -> Any:
     import matplotlib
 
     matplotlib.use("svg")
@@ -87,7 +97,7 @@ def _pyplot() -> Any:
     return plot
 
 
-def _save(plot: Any, drawn: Any, path: Path) -> None:
+def save(plot: Any, drawn: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     drawn.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, bbox_inches="tight")
     plot.close(drawn)
