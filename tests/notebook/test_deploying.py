@@ -40,6 +40,16 @@ def test_async_handles_are_awaited_at_the_top_of_a_cell(kernel: Kernel) -> None:
     assert kernel.ask("await asyncio.gather(*(storage.double(n) for n in range(3)))") == "[0, 2, 4]"
 
 
+def test_a_deployment_with_mtls_is_used_and_replaced_like_any_other(kernel: Kernel) -> None:
+    toml = "open('mtls.toml', 'w').write('[multi]\\nmtls = true\\n')"
+    kernel.run_all(*SHOP, toml, "%weaver deploy --config mtls.toml", "upload = weaver.current().get(Upload)")
+    assert kernel.ask("upload.upload('1', 'a').text, await weaver.current().get('Storage').double(1)") == "('a', 2)"
+
+    kernel.run_all(FASTER_STORAGE, "%weaver deploy --config mtls.toml")
+
+    assert kernel.ask("upload.upload('1', 'a').text, await weaver.current().get('Storage').double(1)") == "('a', 20)"
+
+
 def test_running_the_deploy_cell_again_replaces_what_runs_and_handles_lead_to_it(kernel: Kernel) -> None:
     kernel.run_all(*SHOP, "%weaver deploy", "before = weaver.current()\npids = {r.pid for r in before.replicas()}")
     kernel.run_all("upload = before.get(Upload)", FASTER_STORAGE)
