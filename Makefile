@@ -9,10 +9,11 @@ FUZZ_ARGS ?=
 PEERS_VENV := .venv-peers
 BENCH_VENV := $(or $(wildcard $(PEERS_VENV)),$(VENV))
 BENCH_JSON := build/bench.json
+GROWTH_JSON := build/growth.json
 BENCH_ARGS ?=
 LINTED := $(wildcard weaverlab tests experiments benchmarks docs/examples)
 
-.PHONY: help demo test test-all fuzz bench bench-quick bench-check bench-docs bench-peers lint lock clean
+.PHONY: help demo test test-all fuzz bench bench-quick bench-check bench-docs bench-growth bench-peers lint lock clean
 .NOTPARALLEL:
 
 help:
@@ -24,6 +25,7 @@ help:
 	@echo "make bench-quick  the same in under two minutes (BENCH_ARGS='calls --pin --case tiny' for some of it)"
 	@echo "make bench-check  the same, compared with benchmarks/baseline.json: fails if a ratio has become worse"
 	@echo "make bench-docs   measure all, then write docs/performance.md, its pictures, and the baseline"
+	@echo "make bench-growth  measure how cost grows with callers, replicas, bytes and more; write docs/growth.md"
 	@echo "make bench-peers  install the peers of benchmarks/peers.txt into $(PEERS_VENV), for bench and bench-docs"
 	@echo "make lint      check style (ruff) and types (mypy, strict)"
 	@echo "make lock      write requirements.lock anew after a change of pyproject.toml (UPGRADE=1: newest versions)"
@@ -65,6 +67,12 @@ bench-docs: bench
 	@$(BENCH_VENV)/bin/python -m benchmarks --read $(BENCH_JSON) --page docs/performance.md \
 		--save-baseline benchmarks/baseline.json >/dev/null
 	@echo "bench-docs: docs/performance.md, docs/images/bench-*.svg and benchmarks/baseline.json are new"
+
+bench-growth:
+	@scripts/venv.sh $(VENV) "$(PYTHON)" test
+	@mkdir -p $(dir $(GROWTH_JSON))
+	@$(VENV)/bin/python -m benchmarks.growth --json $(GROWTH_JSON) --page docs/growth.md $(BENCH_ARGS)
+	@echo "bench-growth: docs/growth.md and docs/images/growth-all.svg are new"
 
 bench-peers:
 	@scripts/venv.sh $(PEERS_VENV) "$(PYTHON)" test

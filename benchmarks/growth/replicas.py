@@ -1,0 +1,32 @@
+"""The sweep "replicas": calls spread over more and more replicas of a component, of which each does one at a time.
+
+A method that costs nothing is not to become dearer with the number of replicas. One that sleeps a millisecond is to
+become as much faster as there are replicas: it shows that none is idle while another has a queue.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import weaverlab as weaver
+from benchmarks.growth.components import Worker
+from benchmarks.growth.field import Field, rows
+from benchmarks.growth.sweeps import quantity
+
+CALLERS_EACH = 16  # so that as many calls wait at each replica as there did at the first
+CALLERS_OF_SLEEP = 64
+
+
+def measure(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return µs of a call, all callers taken together, for each number of replicas in `spec["cases"]`."""
+    nothing, sleep = quantity("replicas", "nothing"), quantity("replicas", "sleep")
+    found = []
+    with ExitStack() as stack:
+        app = stack.enter_context(weaver.deploy(Worker, show=lambda entry: None))
+        field = Field(stack, app.get(Worker), spec)
+        for count in map(int, spec["cases"]):
+            app.scale(Worker, count)
+            found += rows(nothing, count, field.time_us(None, CALLERS_EACH * count, "nothing"))
+            found += rows(sleep, count, field.time_us(None, CALLERS_OF_SLEEP, "sleep"))
+    return found
