@@ -29,7 +29,7 @@ hypothesis.settings.load_profile("weaverlab")
 
 @pytest.fixture
 def no_process_left() -> Iterator[None]:
-    """Fail the test when a process that it started, at whatever distance, still runs two seconds after its end.
+    """Fail the test when a process that it started, at whatever distance, still runs five seconds after its end.
 
     A thread or a socket of ours, and the files of a deployment, do not stay either: see `weaverlab.testing`.
 

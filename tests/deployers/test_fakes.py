@@ -149,7 +149,7 @@ def test_a_deployer_that_is_killed_leaves_no_socket_of_its_fakes(tmp_path: Path)
         deployer.kill()
 
     assert "door.sock" in had_sockets
-    assert wait_gone(before, timeout_s=5.0) == set()
+    assert wait_gone(before, timeout_s=10.0) == set()
     assert not folder.exists()
 
 

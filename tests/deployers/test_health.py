@@ -254,7 +254,7 @@ def test_a_deployer_that_is_killed_leaves_neither_process_nor_file(
 
         deployer.kill()
 
-    assert wait_gone(before, timeout_s=2.0) == set()
+    assert wait_gone(before, timeout_s=10.0) == set()
     assert [path for path in temporary.rglob("*") if not path.is_dir() or "state" not in path.parts] == []
 
 

@@ -67,7 +67,7 @@ def test_interrupting_a_deploy_leaves_no_process_and_what_ran_before(kernel: Ker
 def test_when_the_kernel_is_killed_nothing_of_it_is_left_after_two_seconds(
     number: signal.Signals, new_kernel: Callable[..., Kernel], tmp_path: Path
 ) -> None:
-    with nothing_left(patience_s=2.0):
+    with nothing_left():
         kernel = new_kernel(TMPDIR=str(tmp_path), XDG_RUNTIME_DIR="")
         kernel.run_all(*SHOP, "%weaver deploy")
         assert len(kernel.children()) == 2
