@@ -28,10 +28,8 @@ def run_rounds(jobs: Iterable[Job], count: int, say: Callable[[str], None]) -> l
     """Run each job `count` times, all of them once before any a second time; a peer that fails is not asked again.
 
     Returns:
-        One dict a round: "suite", "group", "mode", "number", "elapsed_s", and "rows", or "error" if it failed.
-
-    Raises:
-        RuntimeError: a round without peers failed.
+        One dict a round: "suite", "group", "mode", "number", "elapsed_s"; "rows", or "error" and "output" if it
+        failed; "left", the processes that it left behind, if any.
     """
     rounds: list[dict[str, Any]] = []
     failed: set[str] = set()
@@ -43,10 +41,9 @@ def run_rounds(jobs: Iterable[Job], count: int, say: Callable[[str], None]) -> l
             rounds.append(one)
             say(f"round {number} of {count}: {job.suite}, {job.mode}, {job.group}: {one['elapsed_s']:.1f} s")
             if "error" in one:
-                if not job.is_peer:
-                    raise RuntimeError(f"{job.suite}, {job.mode}: {one['error']}")
-                say(f"  failed: {one['error']}")
-                failed.add(job.group)
+                say(f"{one['output']}\nthis round failed")
+                if job.is_peer:
+                    failed.add(job.group)
     return rounds
 
 
@@ -59,7 +56,8 @@ def run_round(job: Job, number: int) -> dict[str, Any]:
     try:
         one["rows"] = _run_child(job)
     except (OSError, RuntimeError) as error:
-        one["error"] = str(error)
+        one["output"] = str(error) or repr(error)
+        one["error"] = one["output"].splitlines()[-1]
     finally:  # after Ctrl-C too
         one["elapsed_s"] = round(time.monotonic() - started_s, 2)
         left = processes.wait_gone(before, LEFT_TIMEOUT_S)
@@ -87,7 +85,6 @@ def _run_child(job: Job) -> list[dict[str, Any]]:
                     child.wait()
             if code:
                 output.seek(0)
-                lines = output.read().strip().splitlines() or [f"ended with {code}"]
-                raise RuntimeError(lines[-1])
+                raise RuntimeError(output.read().strip() or f"ended with {code}")
         rows: list[dict[str, Any]] = json.loads(result.read_text(encoding="utf-8"))
         return rows

@@ -43,7 +43,9 @@ def left_out(skipped: Mapping[str, str], rounds: Iterable[Mapping[str, object]])
     lines = [f"{name}: skipped, {reason}" for name, reason in skipped.items()]
     for one in rounds:
         if "error" in one:
-            lines.append(f"{one['group']}: failed in round {one['number']}, {one['mode']}: {one['error']}")
+            lines.append(
+                f"{one['group']}: failed in round {one['number']}, {one['suite']}, {one['mode']}: {one['error']}"
+            )
         if "left" in one:
             lines.append(f"{one['group']}: left processes behind in round {one['number']}, which were killed")
     return lines

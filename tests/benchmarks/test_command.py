@@ -55,6 +55,17 @@ def test_a_baseline_of_nothing_in_common_fails(tmp_path: Path) -> None:
     assert "Nothing could be compared" in result.output
 
 
+def test_a_failed_round_of_ours_fails_the_command_and_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "now.json"
+    failed = {"suite": "beside", "group": "WeaverLab", "mode": "free", "number": 2, "error": "no room"}
+    path.write_text(json.dumps({**new_report(Asked(suites=("beside",)), rounds=2), "rounds": [failed]}))
+
+    result = command("--read", str(path))
+
+    assert result.exit_code == 1
+    assert "WeaverLab: failed in round 2, beside, free: no room" in result.output
+
+
 def test_a_missing_baseline_is_told_before_anything_is_measured(tmp_path: Path) -> None:
     result = command("--check", str(tmp_path / "none.json"))
 

@@ -96,13 +96,13 @@ def test_a_figure_without_a_cpu_clock_has_no_columns_for_it() -> None:
 
 
 def test_what_is_left_out_is_named_with_its_reason() -> None:
-    failed = {"group": "Dask actor", "mode": "free", "number": 2, "error": "no room"}
+    failed = {"suite": "calls", "group": "Dask actor", "mode": "free", "number": 2, "error": "no room"}
     careless = {"group": "Ray actor", "mode": "free", "number": 1, "rows": [], "left": ["process 7"]}
 
     lines = left_out({"RPyC": "rpyc is not installed"}, [failed, careless])
 
     assert lines == [
         "RPyC: skipped, rpyc is not installed",
-        "Dask actor: failed in round 2, free: no room",
+        "Dask actor: failed in round 2, calls, free: no room",
         "Ray actor: left processes behind in round 1, which were killed",
     ]
