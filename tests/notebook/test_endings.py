@@ -64,7 +64,7 @@ def test_interrupting_a_deploy_leaves_no_process_and_what_ran_before(kernel: Ker
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_when_the_kernel_is_killed_nothing_of_it_is_left_after_two_seconds(
+def test_when_the_kernel_is_killed_nothing_of_it_is_left(
     number: signal.Signals, new_kernel: Callable[..., Kernel], tmp_path: Path
 ) -> None:
     with nothing_left():
