@@ -24,7 +24,7 @@ from weaverlab.component import (
     not_retriable,
 )
 from weaverlab.config import secret
-from weaverlab.runtime.context import current_metadata, metadata, request, timeout
+from weaverlab.runtime.context import current_metadata, metadata, remaining_s, request, timeout
 
 if TYPE_CHECKING:
     from weaverlab.deployers import Deployment, deploy, run
@@ -54,6 +54,7 @@ __all__ = [
     "instrument_handler",
     "metadata",
     "not_retriable",
+    "remaining_s",
     "request",
     "run",
     "secret",

@@ -17,9 +17,10 @@ from weaverlab.clock import secret_bytes
 from weaverlab.errors import AuthenticationError, CallLost, DeadlineExceeded, ProtocolError, StoppedError, Unreachable
 from weaverlab.transport.address import unix_path
 from weaverlab.transport.answer import Answer
+from weaverlab.transport.hangups import of_this_thread
 from weaverlab.transport.patience import GIVEN_UP
 from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, socket_to, unreachable
-from weaverlab.transport.stream import Stream
+from weaverlab.transport.stream import CALLS_MAX, QUEUED_BYTES_MAX, Stream
 from weaverlab.transport.tls import Connected, PeerTls, explained
 from weaverlab.wire import (
     MAX_FRAME_BYTES,
@@ -52,6 +53,7 @@ class AsyncChannel:
         self._tls = tls
         self._max_frame_bytes = max_frame_bytes
         self._loop = asyncio.get_running_loop()
+        of_this_thread.watch.will_wake(self._loop)
         self._link: _Link | None = None
         self._connecting: asyncio.Task[_Link] | None = None
         self._is_closed = False
@@ -78,19 +80,19 @@ class AsyncChannel:
         Arrays and large `bytes` are sent from where they are: do not change them before the reply is here.
         Raises what `SyncPool.call` does, and asyncio.CancelledError.
         """
-        value = encode_value(args)
         loop = self._loop
         ends_s = loop.time() + timeout_s
         link = self._link
         if (
             link is None
             or link.connection.state is not State.READY
-            or link.is_congested
+            or link.is_full
             or timeout_s <= 0
             or self.is_given_up
         ):
             link = await self._wait_ready(ends_s)
             timeout_s = ends_s - loop.time()
+        value = encode_value(args)  # only now, so that calls that wait for room take none
         call_id = link.last_call_id = link.last_call_id + 1
         head, rest = encode_call(call_id, method, timeout_s, trace, lineage, metadata, value, self._max_frame_bytes)
         answer = Answer(loop)
@@ -141,13 +143,14 @@ class AsyncChannel:
             if self.is_given_up:
                 raise Unreachable(f"{self.address}: {GIVEN_UP}")
             left_s = ends_s - self._loop.time()
-            if left_s <= 0:
-                raise DeadlineExceeded(f"{self.address}: the call's time ran out before it could be sent")
             link = self._link
+            if left_s <= 0:
+                because = f", as {link.load}" if link is not None and link.is_full else ""
+                raise DeadlineExceeded(f"{self.address}: the call's time ran out before it could be sent{because}")
             if link is None or link.connection.state is not State.READY:
                 await self._wait_connected(left_s)
-            elif link.is_congested:
-                await link.wait_drained(left_s)
+            elif link.is_full:
+                await link.wait_room(left_s)
             else:
                 return link
 
@@ -222,7 +225,17 @@ class _Link(Stream):
         self._address = address
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = math.inf
-        self._drained: list[asyncio.Future[None]] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another call has to wait: too many are in flight, or too much of them has not been sent."""
+        return len(self.calls) >= CALLS_MAX or self.bytes_written - self.bytes_sent > QUEUED_BYTES_MAX
+
+    @property
+    def load(self) -> str:
+        """What is in flight, in words."""
+        queued = self.bytes_written - self.bytes_sent
+        return f"{len(self.calls):,} calls are in flight, and the callee has yet to take {queued:,} bytes of them"
 
     def begin(
         self,
@@ -249,6 +262,7 @@ class _Link(Stream):
         if self.calls.pop(call_id, None) is not None and self.is_open:
             notice = encode_notice(Kind.CANCEL, call_id)
             self.write(notice, (), len(notice), False)
+            self._line.let_in(1)
             self._close_if_drained()
 
     def give_up(self) -> None:
@@ -258,19 +272,20 @@ class _Link(Stream):
             if not answer.is_done:
                 answer.fail(CallLost(f"{self._address}: {GIVEN_UP}", maybe_executed=True))
             self.cancel(call_id)
-        self._wake_waiting()
+        self._line.let_in(len(self._line.waiters))  # to look for another way
 
     def close_when_idle(self) -> None:
         """Close when the calls in flight are answered."""
         self._is_ending = True
         self._close_if_drained()
 
-    async def wait_drained(self, timeout_s: float) -> None:
-        """Wait until the peer has taken what was queued, is gone or given up, or `timeout_s` has passed."""
-        if self.is_open and self.is_congested:  # asked here, since a turn or more has passed since the caller did
-            waiter: asyncio.Future[None] = self._loop.create_future()
-            self._drained.append(waiter)
-            await asyncio.wait((waiter,), timeout=timeout_s)
+    async def wait_room(self, timeout_s: float) -> None:
+        """Wait until there may be room for one more call, the peer is gone or given up, or `timeout_s` has passed."""
+        try:
+            await self._line.wait(timeout_s)
+        finally:
+            if not self.is_full:  # perhaps for the next one too, which looks after our call has been entered
+                self._line.let_in(1)
 
     def on_messages(self, messages: list[Message]) -> None:
         calls = self.calls
@@ -281,19 +296,14 @@ class _Link(Stream):
                     call[0].deliver(message)
             else:
                 self._refuse_after(message.call_id)
+        if self._line.waiters:
+            self._line.let_in(len(messages))
         if self._is_ending or self.connection.state is not State.READY:
             self._close_if_drained()
 
     def on_drained(self) -> None:
-        if self._drained:
-            self._wake_waiting()
-
-    def _wake_waiting(self) -> None:
-        """Let the calls that wait for room look again."""
-        for waiter in self._drained:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._drained.clear()
+        if self._line.waiters:
+            self._line.let_in(1)
 
     def on_lost(self, reason: str) -> None:
         reason = reason or "the peer closed the connection"
@@ -302,7 +312,7 @@ class _Link(Stream):
             was_sent = self.calls[call_id][2] <= self.bytes_sent
             kind = CallLost if was_sent else Unreachable
             self._fail(call_id, kind(f"{self._address}: {reason}", maybe_executed=was_sent))
-        self.on_drained()
+        self._line.let_in(len(self._line.waiters))
 
     def _refuse_after(self, last_call_id: int) -> None:
         """The peer said GOODBYE: calls after this one crossed it and will not be executed."""
@@ -331,6 +341,7 @@ class _Link(Stream):
         for call_id in late:
             answer = self.calls[call_id][0]
             if not answer.is_done:  # even if nothing has left yet: what is queued will, should the peer go on
-                answer.fail(DeadlineExceeded(f"{self._address}: no answer in time", maybe_executed=True))
+                reason = f"{self._address}: no answer in time; {self.load}"
+                answer.fail(DeadlineExceeded(reason, maybe_executed=True))
             self.cancel(call_id)
         self._set_timer(min((ends_s for _, ends_s, _, _ in self.calls.values()), default=math.inf))

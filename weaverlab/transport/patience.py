@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 
 from weaverlab.clock import SystemClock
+from weaverlab.errors import Cancelled
+from weaverlab.wire import Call
 
 # A signal that arrives just before the thread sleeps in `recv`, or on another thread, does not wake it. So it sleeps no
 # longer than this at a time: Ctrl-C, a notebook's Stop button, or the loss of hope are noticed then at the latest.
 ATTENTION_S = 0.5
 GIVEN_UP = "it does not answer, and another replica does"
+
+
+# The call that this task executes, and with it whatever thread it has given its context (asyncio.to_thread): cancelling
+# the task does not end what such a thread waits for.
+executed: ContextVar[Call | None] = ContextVar("weaverlab_executed", default=None)
 
 
 class GivenUp(Exception):
@@ -36,7 +44,10 @@ class Patience:
         Raises:
             TimeoutError: the time is over.
             GivenUp: the peer has been given up.
+            Cancelled: the async method on whose behalf this thread waits has been cancelled.
         """
+        if (call := executed.get()) is not None and call.is_cancelled:
+            raise Cancelled
         if self._is_given_up():
             raise GivenUp(GIVEN_UP)
         if (left_s := self.left_s) <= 0:

@@ -16,6 +16,7 @@ from weaverlab.transport.sharing import Sharing
 from weaverlab.transport.sockets import IOVEC_MAX, drop_sent
 from weaverlab.transport.tls import Connected
 from weaverlab.transport.tls_socket import TlsSocket
+from weaverlab.transport.waiting import WaitingLine
 from weaverlab.wire import Connection, Message, Role
 from weaverlab.wire.values import Buffer
 
@@ -23,6 +24,9 @@ from weaverlab.wire.values import Buffer
 BATCH_FRAMES = 8
 # With more than this waiting to be sent, no new work is taken: a caller waits, a server stops reading.
 QUEUED_BYTES_MAX = 4 * 1024 * 1024
+# Calls in flight on one connection. More of them wait in their caller, with their deadlines: a caller that gives up
+# can then say so at once, instead of behind a million calls that have not been read.
+CALLS_MAX = 1024
 
 
 class Stream:
@@ -44,6 +48,7 @@ class Stream:
         self._queue: list[Buffer] = []
         self._flush_is_scheduled = False
         self._waits_writable = False
+        self._line = WaitingLine(loop)  # tasks that wait until less is in flight
         self._encrypted = sock if isinstance(sock, TlsSocket) else None
         self._on_event = self._on_readable if self._encrypted is None else self._on_encrypted
         self.resume_reading()

@@ -20,12 +20,18 @@ class Call:
     is_accompanied = False  # whether one of these three is there
     is_dill = False
     buffers: tuple[bytearray | memoryview, ...] = ()
+    is_cancelled = False  # what other threads do for it ends soon after this has become true
 
     def __init__(self, call_id: int, method: int, timeout_s: float, payload: bytearray | memoryview) -> None:
         self.call_id = call_id
         self.method = method
         self.timeout_s = timeout_s  # what was left of the caller's time when it sent
         self.payload = payload
+
+    @property
+    def args_bytes(self) -> int:
+        """The size of the pickled arguments, their buffers included."""
+        return len(self.payload) + sum(map(len, self.buffers))
 
     def args(self) -> Any:
         """Unpickle what the caller passed as `args`. Raises CannotTravel; O(size), so ask once."""
