@@ -14,8 +14,28 @@ from benchmarks.plan import US, Job
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
 
-def job(suite: str = "calls", group: str = US) -> Job:
-    return Job(suite, "free", group, (group,), ("tiny",), 1, 0.001)
+def job(suite: str = "calls", group: str = US, systems: tuple[str, ...] = ()) -> Job:
+    return Job(suite, "free", group, systems, ("tiny",), 1, 0.001)
+
+
+@pytest.mark.slow
+def test_a_round_brings_a_row_for_each_system_and_leaves_nothing() -> None:
+    one = rounds.run_round(job(systems=("handle", "handle, asyncio", "pool", "channel, asyncio", "Pipe")), 1)
+
+    tiny = {row["system"]: row for row in one["rows"] if row["case"] == "tiny"}
+    assert list(tiny) == ["raw", "raw out of band", "handle", "handle, asyncio", "pool", "channel, asyncio", "Pipe"]
+    assert {row["base"] for row in tiny.values()} == {tiny["raw"]["value"]}
+    assert all(row["value"] > 0 and row["cpu_us"] > 0 for row in tiny.values())
+    assert "left" not in one
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suite", ["colocated", "serialisation"])
+def test_the_other_suites_run_through(suite: str) -> None:
+    one = rounds.run_round(job(suite), 1)
+
+    assert "error" not in one
+    assert all(row["value"] >= 0 for row in one["rows"])
 
 
 def test_the_error_of_a_round_is_the_last_line_of_its_process() -> None:
