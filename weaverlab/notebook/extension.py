@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import threading
+from contextlib import ExitStack
 from typing import Any
 
 from weaverlab.deployers import run_by, show_by_default, stop_all
@@ -11,18 +13,21 @@ from weaverlab.notebook.lines import CellLines
 from weaverlab.notebook.live import LiveViews
 from weaverlab.notebook.magic import MAGIC, WeaverMagic
 from weaverlab.notebook.session import SESSION
+from weaverlab.notebook.stopping import SignalsWakeLoop
 from weaverlab.pictures import Picture
 
 EXIT_DRAIN_S = 0.5  # a front end kills its kernel a few seconds after it has asked it to shut down
 
-_loaded: dict[int, LiveViews] = {}  # by id of the shell
+_loaded: dict[int, ExitStack] = {}  # by id of the shell: what to take out again
 
 
 def load(shell: Any) -> None:
     """Install the magic, its completion, live pictures, and output under cells."""
     if id(shell) in _loaded:
         return
-    views = _loaded[id(shell)] = LiveViews(shell)
+    views = LiveViews(shell)
+    stack = _loaded[id(shell)] = ExitStack()
+    stack.callback(views.close)
     magic = WeaverMagic(shell, SESSION, views)
     shell.register_magic_function(magic, "line", MAGIC)
     shell.set_hook("complete_command", magic.complete, str_key=f"%{MAGIC}")
@@ -30,6 +35,8 @@ def load(shell: Any) -> None:
     run_by(magic.run)
     if getattr(shell, "kernel", None) is not None:  # a terminal shows a picture's text
         shell.display_formatter.ipython_display_formatter.for_type(Picture, views.show)
+        if threading.current_thread() is threading.main_thread():  # where signals arrive; a subshell has another
+            stack.callback(SignalsWakeLoop().close)
     # A kernel that shuts down kills all its child processes, and the weavelets too, before `atexit`: stop them first.
     shell.observe(_stop_at_exit, "exit_now")
     atexit.register(_stop_at_exit)
