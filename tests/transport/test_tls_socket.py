@@ -157,6 +157,14 @@ def test_a_polite_end_is_an_end(pair):
     assert pair.theirs.recv_into(bytearray(5), 0, socket.MSG_WAITALL) == 0
 
 
+def test_an_end_in_the_middle_of_what_is_wanted_gives_what_there_was(pair):
+    pair.ours.sendall(b"abc")
+    pair.ours.close()
+
+    assert pair.theirs.recv_into(bytearray(10), 0, socket.MSG_WAITALL) == 3
+    assert pair.theirs.recv_into(bytearray(10), 0, socket.MSG_WAITALL) == 0
+
+
 def test_a_stream_that_is_cut_off_is_lost_and_has_not_ended(pair):
     pair.ours.sendall(b"last words")
     pair.below_ours.shutdown(socket.SHUT_WR)  # as whoever sits in between might

@@ -35,12 +35,12 @@ RECORD_BYTES = 17 * 1024  # a record with its overhead, at most
 class Engine:
     """TLS as a machine: ciphertext in and out, no I/O."""
 
-    __slots__ = ("feed", "read", "ssl", "take", "write")
+    __slots__ = ("feed", "incoming", "read", "ssl", "take", "write")
 
     def __init__(self, context: ssl.SSLContext, is_server: bool) -> None:
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.ssl = context.wrap_bio(incoming, outgoing, server_side=is_server)
-        self.feed = incoming.write  # ciphertext that has come
+        self.incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.ssl = context.wrap_bio(self.incoming, outgoing, server_side=is_server)
+        self.feed = self.incoming.write  # ciphertext that has come
         self.take = outgoing.read  # ciphertext to send
         self.write = self.ssl.write  # bytes to encrypt
         self.read: Any = self.ssl.read  # decrypted bytes; called with (most, memory) it returns how many
@@ -52,6 +52,11 @@ class Engine:
         except ssl.SSLWantReadError:
             return False
         return True
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds nothing of what has come. To find out by `read` would cost an exception each time."""
+        return not self.incoming.pending and not self.ssl.pending()
 
 
 class TlsSocket:
@@ -66,8 +71,10 @@ class TlsSocket:
         self.setblocking = sock.setblocking
         self._sock = sock
         self._engine = engine
-        self._unsent = memoryview(b"")  # ciphertext that the kernel has not taken yet, of ...
+        self._unsent: bytes | memoryview = b""  # ciphertext that the kernel has not taken yet, of ...
         self._encrypted = 0  # ... so many bytes, which the caller takes for not sent
+        self._has_ended = False  # the peer has announced it
+        self._fault: ssl.SSLError | None = None  # after which nothing more can be read
         self._stopped_reading = False
         self._maker = os.getpid()
 
@@ -84,10 +91,12 @@ class TlsSocket:
         if not self._unsent:
             piece = data if len(data) <= CHUNK_BYTES else memoryview(data)[:CHUNK_BYTES]
             self._encrypted = self._engine.write(piece)
-            self._unsent = memoryview(self._engine.take())
-        self._unsent = self._unsent[self._sock.send(self._unsent) :]
-        if self._unsent:
+            self._unsent = self._engine.take()
+        sent = self._sock.send(self._unsent)
+        if sent < len(self._unsent):
+            self._unsent = memoryview(self._unsent)[sent:]
             raise BlockingIOError(errno.EAGAIN, "the peer has not taken everything yet")
+        self._unsent = b""
         return self._encrypted
 
     def sendmsg(self, pieces: Sequence[Buffer]) -> int:
@@ -125,27 +134,14 @@ class TlsSocket:
             ssl.SSLError: somebody has changed it on its way.
         """
         target = memoryview(memory)[:nbytes] if nbytes else memoryview(memory)
-        waits_for_all = bool(flags & socket.MSG_WAITALL)
-        read, size, done = self._engine.read, len(target), 0
+        size, done = len(target), 0
+        if self._fault is not None:
+            raise self._fault
         while True:
-            try:
-                while done < size:
-                    count = read(size - done, target[done:] if done else target)
-                    if not count:  # the peer has announced the end
-                        return done
-                    done += count
-                self.may_hold_more = True
+            done += self._decrypted(target[done:] if done else target)
+            self.may_hold_more = done == size
+            if done == size or self._has_ended or (done and not flags & socket.MSG_WAITALL):
                 return done
-            except ssl.SSLWantReadError:
-                self.may_hold_more = False
-                if done and not waits_for_all:
-                    return done
-            except ssl.SSLZeroReturnError:  # it has, and this end too
-                return done
-            except ssl.SSLError:
-                if done:
-                    return done  # what came before the fault, which the next read meets again
-                raise
             try:
                 ciphertext = self._sock.recv(CHUNK_BYTES if size > RECORD_BYTES else RECORD_BYTES)
             except BlockingIOError:
@@ -158,6 +154,25 @@ class TlsSocket:
                 return done
             else:
                 raise ConnectionResetError(errno.ECONNRESET, "the TLS stream was cut off: its end was not announced")
+
+    def _decrypted(self, target: memoryview) -> int:
+        """Put what the engine holds into `target`, record by record; return how much. Takes note of the end."""
+        engine, size, done = self._engine, len(target), 0
+        try:
+            while done < size and not engine.is_empty:
+                count = engine.read(size - done, target[done:] if done else target)
+                if not count:
+                    raise ssl.SSLZeroReturnError
+                done += count
+        except ssl.SSLWantReadError:
+            pass  # a record of which the end has not come
+        except ssl.SSLZeroReturnError:
+            self._has_ended = True
+        except ssl.SSLError as error:
+            self._fault = error
+            if not done:  # else what came before the fault is good; the next read raises it
+                raise
+        return done
 
     # Ending
 
