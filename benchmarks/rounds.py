@@ -25,17 +25,19 @@ ROOT = Path(__file__).parent.parent
 
 
 def run_rounds(jobs: Iterable[Job], count: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Run each job `count` times, all of them once before any a second time; a peer that fails is not asked again.
+    """Run each job `count` times, all of them once before any a second time.
+
+    A peer that fails is not asked again in that mode.
 
     Returns:
         One dict a round: "suite", "group", "mode", "number", "elapsed_s"; "rows", or "error" and "output" if it
         failed; "left", the processes that it left behind, if any.
     """
     rounds: list[dict[str, Any]] = []
-    failed: set[str] = set()
+    failed: set[Job] = set()
     for number in range(1, count + 1):
         for job in jobs:
-            if job.group in failed:
+            if job in failed:
                 continue
             one = run_round(job, number)
             rounds.append(one)
@@ -43,7 +45,7 @@ def run_rounds(jobs: Iterable[Job], count: int, say: Callable[[str], None]) -> l
             if "error" in one:
                 say(f"{one['output']}\nthis round failed")
                 if job.is_peer:
-                    failed.add(job.group)
+                    failed.add(job)
     return rounds
 
 
