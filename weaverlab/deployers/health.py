@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 
 from weaverlab.deployers.asking import in_time
-from weaverlab.errors import RemoteCallError, StoppedError
+from weaverlab.errors import DeadlineExceeded, RemoteCallError, StoppedError
 from weaverlab.routing import RoutingTable
 from weaverlab.runtime.control import Health, WeaveletControl
 
@@ -73,18 +73,21 @@ class Contact:
     def _run(self) -> None:
         while not self._is_over:
             self._news.clear()
-            if self._is_listening():
-                self._converse()
-            self._news.wait(TICK_S)
+            pause_s = TICK_S
+            try:
+                if self._is_listening():
+                    self._converse()
+            except DeadlineExceeded:
+                pause_s = 0.0  # that was waiting enough; perhaps it was this process that had been stopped
+            except (RemoteCallError, StoppedError):
+                pass  # that is what silence is
+            self._news.wait(pause_s)
 
     def _converse(self) -> None:
         table = self._newest()
-        try:
-            if self._version_there < table.version:
-                in_time(partial(self._control.update_routing, table))
-            health = in_time(self._control.health)
-        except (RemoteCallError, StoppedError):
-            return  # that is what silence is
+        if self._version_there < table.version:
+            in_time(partial(self._control.update_routing, table))
+        health = in_time(self._control.health)
         self._version_there = health.table
         self._heard(health)
         with contextlib.suppress(RemoteCallError, StoppedError):  # it has just died: the next one has a new certificate
