@@ -72,7 +72,7 @@ def test_both_lineages_and_the_call_graph_are_left_as_stills(executed: nbformat.
 def test_the_violations_are_listed(executed: nbformat.NotebookNode) -> None:
     (found,) = outputs_of(executed, "violations(app.events())")
 
-    assert re.match(r"posts/p\d+ was read in us \d+ ms before it arrived\n", text_of(found))
+    assert re.match(r"posts/p\d+ was read in us [\d.]+ ms before it arrived\n", text_of(found))
 
 
 def test_each_deploy_ends_with_its_status_table(executed: nbformat.NotebookNode) -> None:
