@@ -22,6 +22,7 @@ from weaverlab.errors import AuthenticationError, ProtocolError
 from weaverlab.wire import ClientHandshake, Connection, FrameReader, Message, Notice, Role, ServerHandshake
 from weaverlab.wire.connection import State
 from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
+from weaverlab.wire.stream_messages import Credit
 
 WIDE_BYTES, NARROW_BYTES = 1 << 14, 1 << 8  # of scratch memory: most frames fit into it, most do not
 ODD_BYTES = 61  # of one read, so that the ends of reads and of frames seldom agree
@@ -68,7 +69,7 @@ def outcome(reader: Reader, data: bytes, read_bytes: int) -> Outcome:
 
 def _content(message: Message) -> tuple[str, object]:
     """Return what is in `message`; what is empty in it may also be missing."""
-    parts = message._asdict() if isinstance(message, Notice) else vars(message)
+    parts = message._asdict() if isinstance(message, (Notice, Credit)) else vars(message)
     return type(message).__name__, {name: part for name, part in parts.items() if part}
 
 

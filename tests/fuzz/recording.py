@@ -11,21 +11,31 @@ import contextlib
 import functools
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import numpy
 
 from tests.fuzz.relay import Passage, Said, relay
 from weaverlab.transport import AsyncChannel, Call, Reply, Server, SyncPool
+from weaverlab.transport.streaming_async import open_async_stream
+from weaverlab.transport.streaming_sync import open_sync_stream
+from weaverlab.transport.terms import Terms
 from weaverlab.wire import FrameReader, Mode
 from weaverlab.wire.handshake import MESSAGE_BYTES
+from weaverlab.wire.stream_messages import Item, ReceivedItem, StreamCall
+from weaverlab.wire.window import ITEMS_MAX
 
 SECRET = b"the secret of the fuzzed, 32 byt"
 HANDSHAKE_MESSAGES = 2  # that each side sends
 ECHO, FAIL, HOLD = range(3)
 TIMEOUT_S = 10.0
 ARRAY = numpy.arange(600)  # just large enough to travel beside the pickle
+STREAM_ITEMS = ITEMS_MAX + 1  # enough for a credit
+STREAMS = (
+    ((), Terms(0.0, TIMEOUT_S, b"", b"", b"", False)),
+    ((ARRAY,), Terms(TIMEOUT_S, TIMEOUT_S, b"t" * 24, b"l" * 40, b'{"user": "ann"}', False)),
+)
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,15 @@ class Speaker:
     def call(self, call: Call) -> Reply:
         return self._reply(call)
 
+    def stream(self, call: StreamCall) -> Iterator[Item | Reply]:
+        for value in (ARRAY,) if call.buffers else range(STREAM_ITEMS):
+            yield Item(call.lineage, value)
+        yield Reply(True, b"", None)
+
+    async def stream_async(self, call: StreamCall) -> AsyncIterator[Item | Reply]:
+        for answer in self.stream(call):
+            yield answer
+
     async def call_async(self, call: Call) -> Reply:
         if call.method == HOLD:
             self.held.release()
@@ -124,6 +143,10 @@ def speak_sync(pool: SyncPool) -> None:
     pool.call(ECHO, (ARRAY, ARRAY), TIMEOUT_S, lineage=b"l" * 40)
     pool.call(ECHO, (lambda x: x + 1,), TIMEOUT_S)
     pool.call(FAIL, (), TIMEOUT_S)
+    for args, terms in STREAMS:
+        with contextlib.closing(open_sync_stream(pool, ECHO, args, terms)) as stream:
+            while type(stream.receive(TIMEOUT_S)) is ReceivedItem:
+                pass
 
 
 async def speak_mux(channel: AsyncChannel, speaker: Speaker) -> None:
@@ -132,6 +155,10 @@ async def speak_mux(channel: AsyncChannel, speaker: Speaker) -> None:
     parts = channel.call(ECHO, ("all",), TIMEOUT_S, trace=b"t" * 24, lineage=b"l" * 40, metadata=b'{"user": "ann"}')
     await asyncio.gather(parts, channel.call(ECHO, (ARRAY, ARRAY), TIMEOUT_S, lineage=b"l" * 40))
     await asyncio.gather(channel.call(ECHO, (lambda x: x + 1,), TIMEOUT_S), channel.call(FAIL, (), TIMEOUT_S))
+    for args, terms in STREAMS:
+        with contextlib.closing(await open_async_stream(channel, ECHO, args, terms)) as stream:
+            while type(await stream.receive(TIMEOUT_S)) is ReceivedItem:
+                pass
     held = asyncio.ensure_future(channel.call(HOLD, (), TIMEOUT_S))
     while not speaker.held.acquire(blocking=False):
         await asyncio.sleep(0.001)

@@ -61,7 +61,7 @@ class Local:
         self.metrics = MethodMetrics()
         self.traced: list[str] = []
         stats = {m.name: self.metrics.stats("me", "OakShelf", m.name, remote=False) for m in SPEC.methods}
-        self.handle: Any = local_handle(SPEC, OakShelf(), stats, self._trace)
+        self.handle: Any = local_handle(SPEC, OakShelf(), stats, self._trace, lambda method, stats: lambda call: call())
 
     def _trace(self, method: Any, target: Any) -> Any:
         def traced(*args: Any) -> Any:
@@ -75,14 +75,17 @@ def remote() -> Any:
     """A remote handle whose "wire" applies what was sent to a component, as a dispatcher does."""
     shelf = OakShelf()
 
-    def send(method: Any, args: tuple[Any, ...]) -> Any:
-        function = getattr(shelf, method.name)
-        return function(*args[:-1], **args[-1]) if method.has_keywords else function(*args)
+    class Wire:
+        def call(self, method: Any, args: tuple[Any, ...]) -> Any:
+            function = getattr(shelf, method.name)
+            return function(*args[:-1], **args[-1]) if method.has_keywords else function(*args)
 
-    async def send_async(method: Any, args: tuple[Any, ...]) -> Any:
-        return await send(method, args)
+        async def call_async(self, method: Any, args: tuple[Any, ...]) -> Any:
+            return await self.call(method, args)
 
-    return remote_handle(SPEC, {method.name: method for method in SPEC.methods}, send, send_async)
+        read = read_async = call
+
+    return remote_handle(SPEC, {method.name: method for method in SPEC.methods}, Wire())
 
 
 @pytest.fixture(params=["local", "remote"])

@@ -6,6 +6,7 @@ It is deployed too, so what the checkers believe is also true.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -90,6 +91,48 @@ class Memory(Implements[Storage], WithConfig[Settings], WithRouter[ByPostId], St
         return len(self.posts)
 
 
+class Feed(Interface):
+    """What streams; an async stream is written without `async` where it has no body."""
+
+    def numbers(self, n: int) -> Iterator[int]: ...
+    def posts(self) -> Generator[Post, None, str]: ...
+    def ticks(self) -> AsyncIterator[int]: ...
+
+
+class Ticker(Implements[Feed], Feed):
+    def numbers(self, n: int) -> Iterator[int]:
+        yield from range(n)
+
+    def posts(self) -> Generator[Post, None, str]:
+        yield Post("1")
+        return "that was all"
+
+    async def ticks(self) -> AsyncIterator[int]:
+        for tick in self.numbers(3):
+            yield tick
+
+
+class Relay(Component):
+    """Streams what another streams; its own interface."""
+
+    feed: Ref[Feed]
+
+    def doubled(self, n: int) -> Iterator[int]:
+        for number in self.feed.numbers(n):
+            assert_type(number, int)
+            yield 2 * number
+
+    def told(self) -> Iterator[Post]:
+        text = yield from self.feed.posts()
+        assert_type(text, str)
+        yield Post("last", text)
+
+    async def ticks(self) -> AsyncIterator[str]:
+        async for tick in self.feed.ticks():
+            assert_type(tick, int)
+            yield str(tick)
+
+
 class Reader(Component):
     """Its own interface."""
 
@@ -109,6 +152,7 @@ class Reader(Component):
 class App(Main):
     storage: Ref[Storage]
     reader: Ref[Reader]
+    relay: Ref[Relay]
     web: Listener
     admin: Listener = Listener(name="console")
 
@@ -117,6 +161,11 @@ class App(Main):
         assert_type(await self.reader.count(), int)
         assert_type(self.web.addr, str)
         assert self.reader.texts() == ["hello"]
+        assert list(self.relay.doubled(3)) == [0, 2, 4]
+        assert [post.text for post in self.relay.told()] == ["", "that was all"]
+        ticks = self.relay.ticks()
+        assert_type(ticks, AsyncIterator[str])
+        assert [tick async for tick in ticks] == ["0", "1", "2"]
 
 
 def is_storage(thing: object) -> str:

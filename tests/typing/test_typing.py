@@ -56,10 +56,10 @@ def test_pyright_accepts_right_code_and_rejects_wrong_code_where_it_is_wrong(pyr
     assert pyright == _expected(lambda marks: marks[1:])
 
 
-def test_eight_kinds_of_wrong_code_are_marked() -> None:
+def test_nine_kinds_of_wrong_code_are_marked() -> None:
     kinds = re.findall(r"^ *# (\d)\. [^\n]*$(.*?)(?=^ *# \d\. |\Z)", _wrong(), re.MULTILINE | re.DOTALL)
 
-    assert [number for number, code in kinds if "# wrong: " in code] == list("12345678")
+    assert [number for number, code in kinds if "# wrong: " in code] == list("123456789")
 
 
 def test_what_type_checkers_accept_also_runs() -> None:

@@ -7,10 +7,11 @@ A mark `wrong: X, Y` says that mypy reports the code X there and pyright the rul
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import weaverlab as weaver
-from tests.typing.right import Memory, Page, Post, Storage
+from tests.typing.right import Feed, Memory, Page, Post, Storage
 from weaverlab import AutoMarshal, Component, Implements, Main, Ref, WithConfig, instance_of
 
 # 1. An implementation that does not fit its interface.
@@ -112,7 +113,31 @@ def narrowed(thing: object) -> None:
 instance_of(Memory, "Storage")  # wrong: call-overload, reportArgumentType, reportCallIssue
 
 
-# 8. A deployment.
+# 8. Streams.
+
+
+class MisfitFeed(Implements[Feed], Feed):
+    def numbers(self, n: int) -> list[int]:  # wrong: override, reportIncompatibleMethodOverride
+        return [n]
+
+    def ticks(self) -> Iterator[int]:  # wrong: override, reportIncompatibleMethodOverride
+        yield 1
+
+
+class FeedReader(Component):
+    feed: Ref[Feed]
+
+    async def read(self) -> None:
+        self.feed.numbers("3")  # wrong: arg-type, reportArgumentType
+        for tick in self.feed.ticks():  # wrong: attr-defined, reportGeneralTypeIssues
+            print(tick)
+        await self.feed.ticks()  # wrong: misc, reportGeneralTypeIssues
+        name: str = next(self.feed.numbers(3))  # wrong: assignment, reportAssignmentType
+        self.feed.posts().send("more")  # wrong: arg-type, reportArgumentType
+        print(name)
+
+
+# 9. A deployment.
 
 with weaver.deploy(App, deployer="multy") as app:  # wrong: arg-type, reportArgumentType
     app.get(Storage).fetsh("1")  # wrong: attr-defined, reportAttributeAccessIssue

@@ -18,6 +18,7 @@ from weaverlab.component.declare import (
 )
 from weaverlab.component.fields import Listener, Ref
 from weaverlab.component.marshal import AutoMarshal
+from weaverlab.component.shapes import Shape
 
 __all__ = [
     "Application",
@@ -30,6 +31,7 @@ __all__ = [
     "Main",
     "MethodSpec",
     "Ref",
+    "Shape",
     "WithConfig",
     "WithRouter",
     "build_application",

@@ -15,6 +15,7 @@ from typing import Protocol
 from weaverlab import registry
 from weaverlab.clock import SystemClock, secret_bytes
 from weaverlab.component import Implements, Interface, build_application, not_retriable
+from weaverlab.config import WeaverlabSection
 from weaverlab.deployers.output import LogPage, Output
 from weaverlab.deployers.placing import SECRET_BYTES, socket_directory
 from weaverlab.deployers.plan import Plan
@@ -22,7 +23,8 @@ from weaverlab.errors import WeaverError
 from weaverlab.history import Event
 from weaverlab.observe import Snapshot
 from weaverlab.registry import Record
-from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
+from weaverlab.runtime.dispatch import HostedMethod
+from weaverlab.runtime.dispatch_streams import StreamDispatcher
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity
 from weaverlab.runtime.version import WEAVERLAB_VERSION
@@ -129,7 +131,8 @@ def _serve(deployment: Watched, output: Output, address: str, secret: bytes) -> 
     def rejected(reason: str) -> None:
         _note(output, f"refused a connection: {reason}")
 
-    server = Server(address, secret, Dispatcher(methods, SystemClock, Recorder()), rejected)
+    dispatcher = StreamDispatcher(methods, SystemClock, Recorder(), WeaverlabSection().call_timeout_s)
+    server = Server(address, secret, dispatcher, rejected)
     server.start()
     return server
 

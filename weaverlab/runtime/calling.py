@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from weaverlab.clock import Clock
@@ -10,14 +11,16 @@ from weaverlab.component import Application, ComponentSpec, MethodSpec, build_ap
 from weaverlab.component.router import key_function
 from weaverlab.config import Balance
 from weaverlab.history import Finished, Invoked, Returned, Started
-from weaverlab.observe import MethodMetrics
+from weaverlab.observe import MethodMetrics, MethodStats
 from weaverlab.routing import Member, slot_of
 from weaverlab.runtime import context
 from weaverlab.runtime.control import Control, WeaveletControl
 from weaverlab.runtime.handles import local_handle, remote_handle
 from weaverlab.runtime.links import Links
+from weaverlab.runtime.local_streams import read, read_async
 from weaverlab.runtime.recorder import Recorder
-from weaverlab.runtime.remote import Identity, RemoteComponent, RemoteMethod
+from weaverlab.runtime.remote import Identity, RemoteMethod
+from weaverlab.runtime.remote_streams import StreamingRemote
 from weaverlab.runtime.replicas import Members, Replicas
 from weaverlab.runtime.twice import Twice
 from weaverlab.stores import EmbeddedStores
@@ -63,7 +66,7 @@ class Calling:
         stats = {m.name: self._metrics.stats(caller.component, callee, m.name, remote=False) for m in spec.methods}
         tracing = LocalTracing(caller, callee_identity, self._recorder, self._links.clock)
         traced = _untraced if spec.implementation in INTERNAL else tracing.wrap
-        return local_handle(spec, self._instances[callee], stats, traced)
+        return local_handle(spec, self._instances[callee], stats, traced, tracing.reader)
 
     def control(self, caller: Identity, replica: str, address: str) -> WeaveletControl:
         """Return a handle to the control component of weavelet `replica` at `address`."""
@@ -84,9 +87,8 @@ class Calling:
         }
         is_traced = spec.implementation not in INTERNAL
         replicas = Replicas(spec.name, self._links, members, self._balance, for_control=spec is CONTROL)
-        remote = RemoteComponent(caller, spec, replicas, self._links, self._recorder, self._call_timeout_s, is_traced)
-        calls = Twice(remote) if self._calls_twice and is_traced else remote
-        return remote_handle(spec, methods, calls.call, calls.call_async)
+        remote = StreamingRemote(caller, spec, replicas, self._links, self._recorder, self._call_timeout_s, is_traced)
+        return remote_handle(spec, methods, Twice(remote) if self._calls_twice and is_traced else remote)
 
 
 class LocalTracing:
@@ -102,34 +104,38 @@ class LocalTracing:
         """Return `target`, recorded."""
 
         def traced(*args: Any, **keywords: Any) -> Any:
-            span = self._begin(method.name)
+            span = self.begin(method.name)
             token = context.span.set(span)
             try:
                 value = target(*args, **keywords)
             except BaseException as error:
-                self._end(span, type(error).__name__)
+                self.end(span, type(error).__name__)
                 raise
             finally:
                 context.span.reset(token)
-            self._end(span, "")
+            self.end(span, "")
             return value
 
         async def traced_async(*args: Any, **keywords: Any) -> Any:
-            span = self._begin(method.name)
+            span = self.begin(method.name)
             token = context.span.set(span)
             try:
                 value = await target(*args, **keywords)
             except BaseException as error:
-                self._end(span, type(error).__name__)
+                self.end(span, type(error).__name__)
                 raise
             finally:
                 context.span.reset(token)
-            self._end(span, "")
+            self.end(span, "")
             return value
 
         return traced_async if method.is_async else traced
 
-    def _begin(self, method: str) -> str:
+    def reader(self, method: MethodSpec, stats: MethodStats) -> Callable[[Callable[[], Any]], Any]:
+        """Return what reads the stream of a call; it records those of traced requests."""
+        return partial(read_async if method.is_async else read, name=method.name, stats=stats, tracing=self)
+
+    def begin(self, method: str) -> str:
         caller, callee, now_s, request = self._caller, self._callee, self._clock.now_s(), context.trace.get()
         span = self._recorder.new_span(caller.component, caller.replica)
         record = self._recorder.record
@@ -137,7 +143,7 @@ class LocalTracing:
         record(Started(now_s, request, callee.component, callee.replica, callee.region, span, method))
         return span
 
-    def _end(self, span: str, error: str) -> None:
+    def end(self, span: str, error: str) -> None:
         caller, callee, now_s, request = self._caller, self._callee, self._clock.now_s(), context.trace.get()
         record = self._recorder.record
         record(Finished(now_s, request, callee.component, callee.replica, callee.region, span, error))

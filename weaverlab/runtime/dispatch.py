@@ -96,7 +96,7 @@ class Dispatcher:
     def _call(self, call: Call) -> Reply:
         arrived = _NO_LINEAGE
         try:
-            method = self._methods.get(call.method) or _missing(call)
+            method = self._methods.get(call.method) or missing(call)
             ends_s = self._now_s() + call.timeout_s
             _set_deadline(ends_s)
             function = method.function or method.wait_open(call.timeout_s)
@@ -116,7 +116,7 @@ class Dispatcher:
         arrived = _NO_LINEAGE
         self.load += 1
         try:
-            method = self._methods.get(call.method) or _missing(call)
+            method = self._methods.get(call.method) or missing(call)
             _set_deadline(self._now_s() + call.timeout_s)
             function = method.function or await method.wait_open_async(call.timeout_s)
             if call.is_accompanied:
@@ -178,5 +178,5 @@ def _with_keywords(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _missing(call: Call) -> NoReturn:
+def missing(call: Call) -> NoReturn:
     raise Unreachable(f"method number {call.method} is not hosted by this weavelet")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from weaverlab.component import ComponentSpec, MethodSpec
+from weaverlab.component import ComponentSpec, MethodSpec, Shape
 from weaverlab.errors import StoppedError
 
 
@@ -32,7 +32,7 @@ class Fake:
         async def call_async(*args: Any, **keywords: Any) -> Any:
             return await self._method(method.name)(*args, **keywords)
 
-        return call_async if method.is_async else call
+        return call_async if method.shape is Shape.AWAITED else call
 
     def _method(self, name: str) -> Callable[..., Any]:
         if self.__closed_because:

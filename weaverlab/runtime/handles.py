@@ -3,16 +3,17 @@
 A method of a handle has the interface's own signature, so wrong arguments fail in the caller, before anything is
 sent, with Python's own message. Its source is a few lines, made at run time: read `_LOCAL` and `_REMOTE`.
 Generated code and not `__getattr__`, because a boundary that costs nearly nothing is the point of colocation
-(about 100 ns against 855 ns). Not in here: what a remote call does.
+(about 100 ns against 855 ns). A method that streams returns a generator, which makes the call when it is first asked
+for an item. Not in here: what a remote call does, what streams do (`local_streams`, `remote_streams`).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from typing import Any, Protocol
 
-from weaverlab.component import ComponentSpec, MethodSpec
+from weaverlab.component import ComponentSpec, MethodSpec, Shape
 from weaverlab.errors import nearest
 from weaverlab.observe import MethodStats
 from weaverlab.runtime import context
@@ -30,6 +31,12 @@ def make(__target, __stats, __traced, __trace):
         except BaseException:
             __stats.errors += 1
             raise
+    return {name}
+"""
+_LOCAL_STREAM = """
+def make(__read, __target):
+    def {name}({declared}):
+        return __read(lambda: __target({passed}))
     return {name}
 """
 _REMOTE = """
@@ -83,29 +90,45 @@ def local_handle(
     instance: object,
     stats: Mapping[str, MethodStats],
     traced: Callable[[MethodSpec, Callable[..., Any]], Callable[..., Any]],
+    reader: Callable[[MethodSpec, MethodStats], Callable[[Callable[[], Any]], Any]],
 ) -> Handle:
-    """Return a handle that calls `instance` directly; `traced` wraps a method for calls of a traced request."""
+    """Return a handle that calls `instance` directly.
+
+    `traced` wraps a method for calls of a traced request; `reader` makes what reads the stream that a call returns.
+    """
     methods = {}
     for method in spec.methods:
         target = getattr(instance, method.name)
+        if method.streams:
+            read = reader(method, stats[method.name])
+            methods[method.name] = _function(spec, method, _LOCAL_STREAM, (read, target))
+            continue
         parts = (target, stats[method.name], traced(method, target), context.trace.get)
         methods[method.name] = _function(spec, method, _LOCAL, parts)
     return Handle(spec.name, methods)
 
 
-def remote_handle(
-    spec: ComponentSpec,
-    methods: Mapping[str, object],
-    send: Callable[[Any, tuple[object, ...]], Any],
-    send_async: Callable[[Any, tuple[object, ...]], Any],
-) -> Handle:
-    """Return a handle whose methods pass `methods[name]` and the arguments to `send` or `send_async`."""
+class Carrier(Protocol):
+    """Carries calls to where the component is: `call` and `read` for whoever blocks, the others for whoever awaits."""
+
+    def call(self, method: Any, args: tuple[object, ...]) -> Any: ...
+    async def call_async(self, method: Any, args: tuple[object, ...]) -> Any: ...
+    def read(self, method: Any, args: tuple[object, ...]) -> Generator[Any, None, Any]: ...
+    def read_async(self, method: Any, args: tuple[object, ...]) -> AsyncGenerator[Any, None]: ...
+
+
+def remote_handle(spec: ComponentSpec, methods: Mapping[str, object], carrier: Carrier) -> Handle:
+    """Return a handle whose methods pass `methods[name]` and the arguments to `carrier`."""
+    carry = {
+        Shape.VALUE: carrier.call,
+        Shape.AWAITED: carrier.call_async,
+        Shape.STREAM: carrier.read,
+        Shape.ASYNC_STREAM: carrier.read_async,
+    }
     return Handle(
         spec.name,
         {
-            method.name: _function(
-                spec, method, _REMOTE, (send_async if method.is_async else send, methods[method.name])
-            )
+            method.name: _function(spec, method, _REMOTE, (carry[method.shape], methods[method.name]))
             for method in spec.methods
         },
     )
@@ -116,8 +139,8 @@ def _function(spec: ComponentSpec, method: MethodSpec, template: str, parts: tup
     parameters = list(method.signature.parameters.values())
     source = template.format(
         name=method.name,
-        define="async def" if method.is_async else "def",
-        wait="await " if method.is_async else "",
+        define="async def" if method.shape is Shape.AWAITED else "def",
+        wait="await " if method.shape is Shape.AWAITED else "",
         declared=_declared(parameters),
         passed=_passed(parameters),
         packed=_packed(parameters, method.has_keywords),

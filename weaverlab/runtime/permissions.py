@@ -7,7 +7,7 @@ comes before arguments are unpickled. Not in here: what may be called from where
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from typing import NoReturn
 
 from weaverlab.errors import NotPermitted
@@ -15,6 +15,7 @@ from weaverlab.transport import Call, Handler, Reply
 from weaverlab.transport.patience import Patience
 from weaverlab.transport.tls import Tls
 from weaverlab.transport.tls_socket import TlsSocket
+from weaverlab.wire.stream_messages import Item, StreamCall
 
 
 class Gate:
@@ -79,6 +80,16 @@ class Permitted:
         if call.method not in self._allowed:
             self._refuse(call)
         return await self._handler.call_async(call)
+
+    def stream(self, call: StreamCall) -> Generator[Item | Reply, None, None]:
+        if call.method not in self._allowed:
+            self._refuse(call)
+        return self._handler.stream(call)
+
+    def stream_async(self, call: StreamCall) -> AsyncGenerator[Item | Reply, None]:
+        if call.method not in self._allowed:
+            self._refuse(call)
+        return self._handler.stream_async(call)
 
 
 def group_of(replica: str) -> str:

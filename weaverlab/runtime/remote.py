@@ -59,7 +59,7 @@ class RemoteMethod:
     slot: Callable[[tuple[object, ...]], int] | None = None  # of a call with these arguments, where it is routed
 
 
-class _Trouble:
+class Trouble:
     """What has gone wrong so far with one call; made when something first does."""
 
     __slots__ = ("attempts", "ends_s", "losses")
@@ -104,8 +104,8 @@ class RemoteComponent:
         timeout_s = self._call_timeout_s if ends_s is None else ends_s - started_s
         slot = None if method.slot is None else method.slot(args)
         span = self._invoked(method) if _trace_id() and self._is_traced else ""
-        trace = _trace(span) if span else b""
-        trouble: _Trouble | None = None
+        trace = trace_part(span) if span else b""
+        trouble: Trouble | None = None
         try:
             while True:
                 peer = self._replicas.choose(slot)
@@ -116,7 +116,7 @@ class RemoteComponent:
                     )
                     break
                 except (RemoteCallError, StoppedError) as error:
-                    trouble = trouble or _Trouble(started_s + timeout_s)
+                    trouble = trouble or Trouble(started_s + timeout_s)
                     pause_s = self._pause_s(error, method, peer, trouble)
                 finally:
                     peer.in_flight -= 1
@@ -136,8 +136,8 @@ class RemoteComponent:
         timeout_s = self._call_timeout_s if ends_s is None else ends_s - started_s
         slot = None if method.slot is None else method.slot(args)
         span = self._invoked(method) if _trace_id() and self._is_traced else ""
-        trace = _trace(span) if span else b""
-        trouble: _Trouble | None = None
+        trace = trace_part(span) if span else b""
+        trouble: Trouble | None = None
         try:
             while True:
                 peer = self._replicas.choose(slot)
@@ -149,7 +149,7 @@ class RemoteComponent:
                     )
                     break
                 except (RemoteCallError, StoppedError) as error:
-                    trouble = trouble or _Trouble(started_s + timeout_s)
+                    trouble = trouble or Trouble(started_s + timeout_s)
                     pause_s = self._pause_s(error, method, peer, trouble)
                 finally:
                     peer.in_flight -= 1
@@ -160,7 +160,7 @@ class RemoteComponent:
             raise
         return self._end(method, reply, started_s, span)
 
-    def _left_s(self, trouble: _Trouble) -> float:
+    def _left_s(self, trouble: Trouble) -> float:
         """Return how long the next attempt may take. Raises StoppedError when the deployment ended meanwhile."""
         if self._links.closed_because:
             raise self._stopped()
@@ -170,7 +170,7 @@ class RemoteComponent:
         because = self._links.closed_because
         return StoppedError(f"cannot call {self._name}: {because}\nDeploy again and take a new handle.")
 
-    def _pause_s(self, error: WeaverError, method: RemoteMethod, peer: Peer, trouble: _Trouble) -> float:
+    def _pause_s(self, error: WeaverError, method: RemoteMethod, peer: Peer, trouble: Trouble) -> float:
         """Return how long to wait before the call is repeated; raise what its caller is to see if it must not be."""
         trouble.attempts += 1
         trouble.losses += isinstance(error, CallLost)
@@ -188,9 +188,7 @@ class RemoteComponent:
             raise self._stopped()
         raise self._explained(error, method, peer, trouble) from error
 
-    def _explained(
-        self, error: RemoteCallError, method: RemoteMethod, peer: Peer, trouble: _Trouble
-    ) -> RemoteCallError:
+    def _explained(self, error: RemoteCallError, method: RemoteMethod, peer: Peer, trouble: Trouble) -> RemoteCallError:
         """Return `error` in the caller's words: which method, at which replica, what all attempts may have done."""
         reason = str(error.args[0]).removeprefix(f"{peer.address}: ")
         message = f"{self._name}.{method.name} at {peer.replica}: {reason}"
@@ -236,6 +234,6 @@ class RemoteComponent:
         self._recorder.record(Returned(now_s, context.trace.get(), me.component, me.replica, me.region, span, error))
 
 
-def _trace(span: str) -> bytes:
+def trace_part(span: str) -> bytes:
     """Return the trace part of a call: 16 bytes of trace id, then the span's name."""
     return bytes.fromhex(_trace_id()) + span.encode()

@@ -2,7 +2,8 @@
 
 A caller that loses the link to a callee cannot know whether its call was executed, so it repeats it, unless the method
 is `@not_retriable`. In operation that is rare, and here it is the rule. The second answer counts, as if the first had
-been lost; lineage comes from both. Source: Service Weaver's weavertest, whose RPC runner repeats calls, too.
+been lost; lineage comes from both. Streams run once: it is their readers who repeat them, not the runtime. Source:
+Service Weaver's weavertest, whose RPC runner repeats calls, too.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from typing import Any
 
 from weaverlab.observe import MethodStats
 from weaverlab.runtime import context
-from weaverlab.runtime.remote import RemoteComponent, RemoteMethod
+from weaverlab.runtime.remote import RemoteMethod
+from weaverlab.runtime.remote_streams import StreamingRemote
 
 
 class Twice:
     """Makes calls through `remote`: each that may be repeated once more than its caller knows."""
 
-    def __init__(self, remote: RemoteComponent) -> None:
+    def __init__(self, remote: StreamingRemote) -> None:
         self._remote = remote
+        self.read, self.read_async = remote.read, remote.read_async
 
     def call(self, method: RemoteMethod, args: tuple[object, ...]) -> Any:
         if method.retriable:

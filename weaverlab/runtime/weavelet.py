@@ -22,7 +22,8 @@ from weaverlab.routing import RoutingTable
 from weaverlab.runtime import context, listeners
 from weaverlab.runtime.calling import CONTROL, Calling, method_table
 from weaverlab.runtime.control import Control, Health, Orders, WeaveletControl
-from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
+from weaverlab.runtime.dispatch import HostedMethod
+from weaverlab.runtime.dispatch_streams import StreamDispatcher
 from weaverlab.runtime.fakes import Fake
 from weaverlab.runtime.links import Links
 from weaverlab.runtime.logs import LogSink, component_logger
@@ -164,7 +165,8 @@ class Weavelet:
 
     def _serve(self, methods: list[HostedMethod | None]) -> None:
         control = Control()
-        dispatcher = Dispatcher(methods, self._clock, self._recorder)
+        timeout_s = self._placement.config.weaverlab.call_timeout_s
+        dispatcher = StreamDispatcher(methods, self._clock, self._recorder, timeout_s)
         control.metrics, control.recorder, control.orders = self._metrics, self._recorder, self._orders
         control.look = lambda: Health(dispatcher.load - 1, self._links.table.version)
         control.route = self.update_routing
@@ -180,7 +182,7 @@ class Weavelet:
         )
         self._server.start()
 
-    def _gate(self, dispatcher: Dispatcher) -> Gate | None:
+    def _gate(self, dispatcher: StreamDispatcher) -> Gate | None:
         if self._tls is None:
             return None
         methods = [(component, method.name) for component, method in method_table(self._app)]

@@ -13,7 +13,9 @@ import contextvars
 from collections.abc import Callable, Generator
 from typing import Any
 
+from weaverlab.errors import ProtocolError
 from weaverlab.wire import ReceivedReply
+from weaverlab.wire.stream_messages import ReceivedItem
 
 
 class Answer:
@@ -45,6 +47,10 @@ class Answer:
         if self._wake is not None:
             assert self._context is not None
             self._context.run(self._wake, self)
+
+    def deliver_item(self, item: ReceivedItem) -> None:
+        """Refuse an item: this is no stream."""
+        raise ProtocolError("the peer answered a plain call with an item of a stream")
 
     def fail(self, error: BaseException) -> None:
         """Complete with an error; the task sees it in the next turn."""

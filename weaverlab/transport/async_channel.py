@@ -21,6 +21,7 @@ from weaverlab.transport.hangups import of_this_thread
 from weaverlab.transport.patience import GIVEN_UP
 from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, socket_to, unreachable
 from weaverlab.transport.stream import CALLS_MAX, QUEUED_BYTES_MAX, Stream
+from weaverlab.transport.streaming_async import AsyncStream
 from weaverlab.transport.tls import Connected, PeerTls, explained
 from weaverlab.wire import (
     MAX_FRAME_BYTES,
@@ -37,6 +38,7 @@ from weaverlab.wire import (
 from weaverlab.wire.connection import State
 from weaverlab.wire.frames import frame_bytes
 from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
+from weaverlab.wire.stream_messages import ReceivedItem
 from weaverlab.wire.values import Buffer
 
 CONNECT_RETRY_S = 0.005  # a full backlog is no event that a loop could wait for
@@ -54,8 +56,8 @@ class AsyncChannel:
         self._max_frame_bytes = max_frame_bytes
         self._loop = asyncio.get_running_loop()
         of_this_thread.watch.will_wake(self._loop)
-        self._link: _Link | None = None
-        self._connecting: asyncio.Task[_Link] | None = None
+        self._link: AsyncLink | None = None
+        self._connecting: asyncio.Task[AsyncLink] | None = None
         self._is_closed = False
         self.is_given_up = False  # changed by `give_up`
 
@@ -90,7 +92,7 @@ class AsyncChannel:
             or timeout_s <= 0
             or self.is_given_up
         ):
-            link = await self._wait_ready(ends_s)
+            link = await self.wait_ready(ends_s)
             timeout_s = ends_s - loop.time()
         value = encode_value(args)  # only now, so that calls that wait for room take none
         call_id = link.last_call_id = link.last_call_id + 1
@@ -129,7 +131,7 @@ class AsyncChannel:
         if self._link is not None:
             self._link.close_when_idle()
 
-    async def _wait_ready(self, ends_s: float) -> _Link:
+    async def wait_ready(self, ends_s: float) -> AsyncLink:
         """Return a link that takes calls.
 
         Raises:
@@ -165,14 +167,14 @@ class AsyncChannel:
         if self._connecting is not None:
             self._connecting.cancel()  # who waits for it looks at what has happened
 
-    def _begin_connect(self) -> asyncio.Task[_Link]:
+    def _begin_connect(self) -> asyncio.Task[AsyncLink]:
         """Return the attempt to connect that all waiting calls share; a cancelled call does not end it."""
         if self._connecting is None or self._connecting.done():
             self._connecting = self._loop.create_task(self._connect())
             self._connecting.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, if by nobody
         return self._connecting
 
-    async def _connect(self) -> _Link:
+    async def _connect(self) -> AsyncLink:
         sock = socket_to(self.address)
         try:
             sock.setblocking(False)
@@ -187,7 +189,7 @@ class AsyncChannel:
         except BaseException:
             sock.close()
             raise
-        self._link = _Link(self._loop, connected, self.address, self._max_frame_bytes)
+        self._link = AsyncLink(self._loop, connected, self.address, self._max_frame_bytes)
         return self._link
 
     async def _shake_hands(self, sock: socket.socket) -> Connected:
@@ -213,14 +215,14 @@ class AsyncChannel:
         return connected  # type: ignore[no-any-return]
 
 
-class _Link(Stream):
+class AsyncLink(Stream):
     """One connection and the calls in flight on it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: Connected, address: str, max_frame_bytes: int) -> None:
         super().__init__(loop, sock, Role.CLIENT, max_frame_bytes)
         self.last_call_id = 0
         # call id -> answer, deadline, the count of bytes at which its frame has left, and whether it may be given up
-        self.calls: dict[int, tuple[Answer, float, int, bool]] = {}
+        self.calls: dict[int, tuple[Answer | AsyncStream, float, int, bool]] = {}
         self._is_ending = False
         self._address = address
         self._timer: asyncio.TimerHandle | None = None
@@ -240,7 +242,7 @@ class _Link(Stream):
     def begin(
         self,
         call_id: int,
-        answer: Answer,
+        answer: Answer | AsyncStream,
         ends_s: float,
         head: bytes,
         rest: Sequence[Buffer],
@@ -274,6 +276,11 @@ class _Link(Stream):
             self.cancel(call_id)
         self._line.let_in(len(self._line.waiters))  # to look for another way
 
+    def never_give_up(self, call_id: int) -> None:
+        """Keep a stream, whatever happens to its peer: its reader has seen items, so no other can take its place."""
+        if call_id in self.calls:
+            self.calls[call_id] = (*self.calls[call_id][:3], False)
+
     def close_when_idle(self) -> None:
         """Close when the calls in flight are answered."""
         self._is_ending = True
@@ -294,6 +301,10 @@ class _Link(Stream):
                 call = calls.pop(message.call_id, None)
                 if call is not None and not call[0].is_done:
                     call[0].deliver(message)
+            elif type(message) is ReceivedItem:
+                call = calls.get(message.call_id)
+                if call is not None:  # else its reader has left
+                    call[0].deliver_item(message)
             else:
                 self._refuse_after(message.call_id)
         if self._line.waiters:

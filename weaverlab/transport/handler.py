@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncGenerator, Generator
 from typing import Protocol
 
 from weaverlab.errors import DeadlineExceeded
 from weaverlab.wire import Call, Reply, encode_reply, encode_value
 from weaverlab.wire.frames import Pieces
+from weaverlab.wire.stream_messages import Item, StreamCall
 
 # How much later than its caller a server ends a call whose time is over: the caller, if it is not frozen, has the first
 # word, and says it by hanging up or with a CANCEL. (A blocking caller may be late by 1 % of its time.)
@@ -24,6 +26,12 @@ class Handler(Protocol):
 
     async def call_async(self, call: Call) -> Reply:
         """Execute a call of an async caller, as a task of its own; it is cancelled when the caller gives up."""
+
+    def stream(self, call: StreamCall) -> Generator[Item | Reply, None, None]:
+        """Yield the items of a blocking reader's stream, and then its end. Closed when the reader has left."""
+
+    def stream_async(self, call: StreamCall) -> AsyncGenerator[Item | Reply, None]:
+        """The same for an async reader, as a task of its own."""
 
     def failure(self, call: Call, error: BaseException) -> object:
         """Return what stands for `error` in a failed reply, where the reply itself could not be made or sent."""

@@ -16,8 +16,9 @@ from weaverlab.errors import CallLost
 from weaverlab.transport.handler import GRACE_S, Handler, encode_answer, encode_failure, logger, out_of_time
 from weaverlab.transport.patience import executed
 from weaverlab.transport.stream import CALLS_MAX, QUEUED_BYTES_MAX, Stream
+from weaverlab.transport.streaming_server import AsyncStreams
 from weaverlab.transport.tls import Connected
-from weaverlab.wire import Call, Message, Role
+from weaverlab.wire import Call, Message, Notice, Role
 from weaverlab.wire.connection import State
 from weaverlab.wire.frames import Pieces, frame_bytes
 
@@ -50,6 +51,7 @@ class ServerLink(Stream):
         self._held_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = math.inf
+        self._streams = AsyncStreams(self, loop, handler, max_frame_bytes)
         self._is_reading = True
         self._is_in_batch = False  # replies made meanwhile leave together at its end
         self.closed: asyncio.Future[None] = loop.create_future()
@@ -60,7 +62,7 @@ class ServerLink(Stream):
         if self.is_open and self.connection.state is State.READY:
             notice = self.connection.goodbye()
             self.write(notice, (), len(notice), True)
-            self._close_if_drained()
+            self.close_if_drained()
 
     def on_messages(self, messages: list[Message]) -> None:
         self._is_in_batch = True
@@ -76,8 +78,10 @@ class ServerLink(Stream):
                     self._running[message.call_id] = task, ends_s
                     if ends_s < self._timer_s:
                         self._set_timer(ends_s)
-            else:
+            elif type(message) is Notice:
                 self._cancel(message.call_id)
+            else:
+                self._streams.take(message)
         self._is_in_batch = False
         if self._queue:
             self.flush()
@@ -88,14 +92,15 @@ class ServerLink(Stream):
             self._line.let_in(1)
         if not self._is_reading:
             self._read_or_not()
-        self._close_if_drained()
+        self._streams.wake()
+        self.close_if_drained()
 
     def on_lost(self, reason: str) -> None:
         """Cancel what the peer no longer waits for."""
         if reason:
             logger.warning("connection of an async caller closed: %s", reason)
         self._set_timer(math.inf)
-        for call_id in list(self._running):
+        for call_id in [*self._running, *self._streams]:
             self._cancel(call_id)
         if not self.closed.done():
             self.closed.set_result(None)
@@ -147,7 +152,8 @@ class ServerLink(Stream):
         task, _ = self._running.pop(call_id, (None, 0.0))
         if task is not None:
             task.cancel()
-        self._close_if_drained()
+        self._streams.cancel(call_id)
+        self.close_if_drained()
 
     def _read_or_not(self) -> None:
         """Read no further calls while there are too many already, or too much is not read by their caller."""
@@ -173,8 +179,8 @@ class ServerLink(Stream):
                 task.cancel()
         self._set_timer(min((ends_s for _, ends_s in self._running.values() if ends_s > late_s), default=math.inf))
 
-    def _close_if_drained(self) -> None:
-        is_done = not self._running and self.bytes_sent == self.bytes_written
+    def close_if_drained(self) -> None:
+        is_done = not self._running and not self._streams and self.bytes_sent == self.bytes_written
         if is_done and self.is_open and self.connection.state is State.DRAINING:
             self.lose("")
 

@@ -8,8 +8,10 @@ from weaverlab.errors import ProtocolError
 from weaverlab.transport.handler import Handler, encode_answer, encode_failure, logger
 from weaverlab.transport.sharing import Sharing
 from weaverlab.transport.sockets import send_pieces
+from weaverlab.transport.streaming_server import serve_stream
 from weaverlab.transport.tls import Connected
 from weaverlab.wire import Call, FrameReader, Kind, Message, encode_notice
+from weaverlab.wire.stream_messages import Credit, StreamCall
 
 
 class SyncConnection:
@@ -23,11 +25,13 @@ class SyncConnection:
         self._reader = FrameReader(max_frame_bytes, shared_memory=self._sharing)
         self._scratch = self._reader.get_buffer()
         self._is_draining = False
+        self._is_streaming = False
 
     def begin_drain(self) -> None:
-        """Make `serve` end: now if it waits for a call, else after the reply to the one it has."""
+        """Make `serve` end: now if it waits for a call, else after the reply to the one it has, or the stream."""
         self._is_draining = True
-        _shutdown(self._sock, socket.SHUT_RD)
+        if not self._is_streaming:  # else its reader's credits would come no more
+            _shutdown(self._sock, socket.SHUT_RD)
 
     def abort(self) -> None:
         """Break the connection; the method that runs cannot be stopped, but its reply goes nowhere."""
@@ -60,7 +64,12 @@ class SyncConnection:
                 return
             call = messages[0]
             if type(call) is not Call or len(messages) > 1:
-                raise ProtocolError("a blocking caller may send nothing but one call at a time")
+                one = self._call_among(messages)
+                if type(one) is StreamCall:
+                    self._stream(one)
+                if type(one) is not Call:
+                    continue
+                call = one
             try:
                 head, rest = encode_answer(handler, call, execute(call), frame_bytes_max)
             except Exception as error:
@@ -71,6 +80,23 @@ class SyncConnection:
             if sent != len(head):
                 send_pieces(self._sock, (head, *rest), sent)
             del messages, call, rest  # and with them large arguments, which need not wait here for the next call
+
+    def _call_among(self, messages: list[Message]) -> Call | None:
+        """Return the one call in `messages`; credits for a stream that has ended may have come before it."""
+        calls = [message for message in messages if not isinstance(message, Credit)]
+        if not calls:
+            return None
+        if not isinstance(calls[0], Call) or len(calls) > 1:
+            raise ProtocolError("a blocking caller may send nothing but one call at a time")
+        return calls[0]
+
+    def _stream(self, call: StreamCall) -> None:
+        self._is_streaming = True
+        if not self._is_draining:  # asked after the line above: either we see the other thread, or it sees us
+            serve_stream(self._sock, self._receive_rest, self._handler, call, self._max_frame_bytes)
+        self._is_streaming = False
+        if self._is_draining:
+            _shutdown(self._sock, socket.SHUT_RD)
 
     def _receive_rest(self) -> list[Message]:
         """Receive until a frame is complete; for those that do not come with one `recv`. Empty at the end of file."""

@@ -63,8 +63,8 @@ class SyncPool:
         self._secret = secret
         self._tls = tls
         self._max_frame_bytes = max_frame_bytes
-        self._idle: list[_Link] = []  # last in, first out: the one whose memory is warm. append and pop are atomic
-        self._call_ids = itertools.count(1)
+        self._idle: list[SyncLink] = []  # last in, first out: the one whose memory is warm. append and pop are atomic
+        self.call_ids = itertools.count(1)
         self._idle_max = IDLE_MAX
         self._is_closed = False
         self.is_given_up = False  # set from outside: other peers answer and this one does not
@@ -99,7 +99,7 @@ class SyncPool:
             raise DeadlineExceeded(f"{self.address}: the call's time had run out before it was sent")
         if self.is_given_up:
             raise Unreachable(f"{self.address}: {GIVEN_UP}")
-        call_id = next(self._call_ids)
+        call_id = next(self.call_ids)
         pieces = encode_call(
             call_id, method, timeout_s, trace, lineage, metadata, encode_value(args), self._max_frame_bytes
         )
@@ -138,12 +138,29 @@ class SyncPool:
             while True:
                 self._idle.pop().close()
 
-    def _call_on_new_link(self, call_id: int, pieces: Pieces, timeout_s: float, may_give_up: bool) -> ReceivedReply:
+    def lend(self, timeout_s: float) -> tuple[SyncLink, bool]:
+        """Return a connection for one stream, and whether it is new. It is given back with `take_back`, or closed."""
+        if self.is_given_up:
+            raise Unreachable(f"{self.address}: {GIVEN_UP}")
+        try:
+            return self._idle.pop(), False
+        except IndexError:
+            return self._connect(timeout_s), True
+
+    def take_back(self, link: SyncLink) -> None:
+        """Keep a connection for the next call, as far as there is use for it."""
+        self._idle.append(link)
+        self._close_surplus()
+
+    def _connect(self, timeout_s: float) -> SyncLink:
         if self._is_closed:
             raise StoppedError(f"{self.address}: this pool of connections is closed.")
-        started_s = SystemClock.now_s()
         sock = connect(self.address, self._secret, Mode.SYNC, timeout_s, lambda: self.is_given_up, self._tls)
-        link = _Link(sock, self, self._max_frame_bytes)
+        return SyncLink(sock, self, self._max_frame_bytes)
+
+    def _call_on_new_link(self, call_id: int, pieces: Pieces, timeout_s: float, may_give_up: bool) -> ReceivedReply:
+        started_s = SystemClock.now_s()
+        link = self._connect(timeout_s)
         try:
             reply = link.exchange(call_id, pieces, timeout_s - (SystemClock.now_s() - started_s), may_give_up)
         except NotTaken as error:
@@ -152,8 +169,7 @@ class SyncPool:
         except BaseException:
             link.close()
             raise
-        self._idle.append(link)
-        self._close_surplus()
+        self.take_back(link)
         return reply
 
     def _close_surplus(self) -> None:
@@ -165,8 +181,8 @@ class SyncPool:
                 return
 
 
-class _Link:
-    """One connection, used by one call at a time."""
+class SyncLink:
+    """One connection, used by one call or stream at a time."""
 
     __slots__ = (
         "_address",
@@ -229,7 +245,29 @@ class _Link:
         if type(reply) is ReceivedReply and reply.call_id == call_id:
             reply.request_bytes = frame_bytes(*pieces) if pieces[1] else len(head)
             return reply
-        raise self._unexpected(reply)
+        raise self.unexpected(reply)
+
+    # For streams, which take their time: an exchange that is less quick, in two parts
+
+    def send(self, pieces: Pieces, timeout_s: float) -> float:
+        """Send one frame; return how much of the time is left. Raises DeadlineExceeded, or NotTaken."""
+        if not timeout_s <= self._timeout_s <= timeout_s * TIMEOUT_SLACK:
+            self._set_timeout(timeout_s)
+        try:
+            return self._send_rest([pieces[0], *pieces[1]], 0, timeout_s)
+        except TimeoutError:
+            raise DeadlineExceeded(f"{self._address}: the peer did not take it within {timeout_s:g} s") from None
+        except (OSError, GivenUp) as error:
+            raise NotTaken(f"the connection had ended ({error})") from error
+
+    def receive(self, timeout_s: float, may_give_up: bool) -> list[Message]:
+        """Return what comes next, at least one message. Raises DeadlineExceeded, or CallLost."""
+        try:
+            return self._receive_rest(timeout_s, may_give_up)
+        except TimeoutError:
+            raise DeadlineExceeded(f"{self._address}: no answer within {timeout_s:g} s", maybe_executed=True) from None
+        except (OSError, EOFError, ProtocolError, GivenUp) as error:
+            raise CallLost(f"{self._address}: {error}", maybe_executed=True) from error
 
     def close(self) -> None:
         self._sharing.close()
@@ -273,7 +311,7 @@ class _Link:
             if messages:
                 return messages
 
-    def _unexpected(self, message: Message) -> Exception:
+    def unexpected(self, message: Message) -> Exception:
         if type(message) is Notice and message.kind == Kind.GOODBYE:
             return NotTaken("the peer is stopping")
         return CallLost(f"{self._address}: got a message that answers another call", maybe_executed=True)
