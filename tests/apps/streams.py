@@ -70,6 +70,15 @@ class Source(Component):
             time.sleep(pause_s)
             yield number
 
+    def stuck(self) -> Iterator[int]:
+        """Yield one item, and go on for ever without another."""
+        try:
+            yield 1
+            while True:
+                time.sleep(0.01)
+        finally:
+            self.ended.append("stuck")
+
     def counted(self, n: int) -> Generator[int, None, str]:
         yield from range(n)
         return f"{n} in all"

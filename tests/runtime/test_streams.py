@@ -181,6 +181,17 @@ def test_leaving_a_loop_closes_the_callees_generator(deploy: Deploy) -> None:
     assert source.count() > 0  # calls go on
 
 
+@pytest.mark.usefixtures("no_process_left")
+@pytest.mark.parametrize("deployer", ["rpc", "multi"])
+def test_leaving_a_loop_ends_a_generator_that_is_busy(deployer: Any) -> None:
+    with weaver.deploy(Source, deployer=deployer) as app:
+        source = app.get(Source)
+        for _ in source.stuck():
+            break
+
+        assert soon(lambda: source.endings() == ["stuck"])
+
+
 @every_deployer
 async def test_leaving_an_async_loop_closes_the_callees_generator(deploy: Deploy) -> None:
     source = deploy(Source).get(Source)
