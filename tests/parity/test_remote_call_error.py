@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 import weaverlab as weaver
 from weaverlab import Component, not_retriable
-from weaverlab.errors import CallLost, DeadlineExceeded, RemoteCallError, Unreachable, WeaverError
+from weaverlab.errors import CallLost, DeadlineExceeded, NotPermitted, RemoteCallError, Unreachable, WeaverError
 
 
 class Sleeper(Component):
@@ -36,13 +37,19 @@ class Sleeper(Component):
 
 
 def test_subclasses_tell_what_happened() -> None:
-    assert {Unreachable, CallLost, DeadlineExceeded} == set(RemoteCallError.__subclasses__())
+    assert {Unreachable, CallLost, DeadlineExceeded, NotPermitted} == set(RemoteCallError.__subclasses__())
     assert issubclass(RemoteCallError, WeaverError) and issubclass(DeadlineExceeded, TimeoutError)
 
 
 def test_a_call_without_trouble_raises_none_of_them(deployer: str) -> None:
     with weaver.deploy(Sleeper, deployer=deployer) as app, weaver.timeout(5.0):
         assert app.get(Sleeper).work() == "done"
+
+
+def let_go_on(gate: Path) -> None:
+    """Write to a method that may still read, or has been ended with its call."""
+    with contextlib.suppress(OSError), open(os.open(gate, os.O_WRONLY | os.O_NONBLOCK), "w") as pipe:
+        pipe.write("go on")
 
 
 @pytest.mark.parametrize("deployer", ["rpc", "multi"], indirect=True)  # "single": a call is a call in your own thread
@@ -55,7 +62,7 @@ async def test_a_call_whose_time_runs_out_may_have_executed(deployer: str, tmp_p
         assert sleeper.work() == await sleeper.work_async() == "done"  # there are connections: what follows is sent
         with weaver.timeout(0.5), pytest.raises(DeadlineExceeded) as sync:
             sleeper.sleep(str(gate))
-        gate.write_text("go on")
+        let_go_on(gate)
         with weaver.timeout(0.5), pytest.raises(DeadlineExceeded) as asynchronous:
             await sleeper.sleep_async()
     finally:
