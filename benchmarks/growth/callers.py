@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import weaverlab as weaver
-from benchmarks.growth.field import Field, rows
+from benchmarks.growth.field import Field
 from benchmarks.growth.processes import raise_descriptor_limit
 from benchmarks.growth.sweeps import quantity
 from benchmarks.ours import EchoService
@@ -20,6 +20,6 @@ def measure(spec: dict[str, Any]) -> list[dict[str, Any]]:
     call = quantity("callers", "call")
     with ExitStack() as stack:
         app = stack.enter_context(weaver.deploy(EchoService, show=lambda entry: None))
-        field = Field(stack, app.get(EchoService), spec, Raw("raw"))
+        field = Field(stack, app, EchoService, spec, Raw("raw"))
         counts = map(int, spec["cases"])
-        return [row for count in counts for row in rows(call, count, field.time_us(VALUES["tiny"], count))]
+        return [row for count in counts for row in field.measure(call, count, VALUES["tiny"], count)]

@@ -20,11 +20,11 @@ def measure(spec: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     with ExitStack() as stack:
         app = stack.enter_context(weaver.deploy(EchoService, show=lambda entry: None))
-        field = Field(stack, app.get(EchoService), spec)
+        field = Field(stack, app, EchoService, spec)
         for count in map(int, spec["cases"]):
             with request():
                 weaver.transfer(Lineage(Dependency(f"store-{n}", "eu", 1000 + n) for n in range(count)))
-                found += rows(call, count, field.time_us(VALUES["tiny"]))
+                found += field.measure(call, count, VALUES["tiny"])
                 found += rows(wire, count, {"threads": request_bytes(app)})
     return found
 

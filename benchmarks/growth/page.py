@@ -104,6 +104,7 @@ def figure_table(sweep: Sweep, quantity: Quantity, found: Mapping[str, Points]) 
         header += [f"{series}, {quantity.unit} (quartiles)"]
         header += [f"{series}, {drawn}" for drawn in quantity.drawn if drawn != "value"]
         header += [f"{series}, x limit"] if _has_limit(found[series]) else []
+        header += [f"{series}, CPU µs"] if _has_cpu(found[series]) else []
     points = sorted({point for of_series in found.values() for point in of_series})
     return markdown(header, ([f"{point:,}", *_cells(quantity, found, point)] for point in points))
 
@@ -117,7 +118,13 @@ def _cells(quantity: Quantity, found: Mapping[str, Points], point: int) -> Itera
                 yield number(shown(drawn, point, figure.value.median))
         if _has_limit(found[series]):
             yield spread_text(figure.ratio)
+        if _has_cpu(found[series]):
+            yield number(figure.cpu_us.median) if figure.cpu_us else ""
 
 
 def _has_limit(points: Points) -> bool:
     return any(figure.ratio for figure in points.values())
+
+
+def _has_cpu(points: Points) -> bool:
+    return any(figure.cpu_us for figure in points.values())

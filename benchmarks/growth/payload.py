@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 import weaverlab as weaver
-from benchmarks.growth.field import Field, rows
+from benchmarks.growth.field import Field
 from benchmarks.growth.sweeps import quantity
 from benchmarks.ours import EchoService
 from benchmarks.raw import Raw
@@ -20,8 +20,8 @@ def measure(spec: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     with ExitStack() as stack:
         app = stack.enter_context(weaver.deploy(EchoService, show=lambda entry: None))
-        field = Field(stack, app.get(EchoService), spec, Raw("raw out of band", out_of_band=True))
+        field = Field(stack, app, EchoService, spec, Raw("raw out of band", out_of_band=True))
         for size in map(int, spec["cases"]):
-            found += rows(of_bytes, size, field.time_us(bytes(size)))
-            found += rows(of_arrays, size, field.time_us(numpy.ones(size, numpy.uint8)))
+            found += field.measure(of_bytes, size, bytes(size))
+            found += field.measure(of_arrays, size, numpy.ones(size, numpy.uint8))
     return found

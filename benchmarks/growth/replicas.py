@@ -11,11 +11,10 @@ from typing import Any
 
 import weaverlab as weaver
 from benchmarks.growth.components import Worker
-from benchmarks.growth.field import Field, rows
+from benchmarks.growth.field import Field
 from benchmarks.growth.sweeps import quantity
 
-CALLERS_EACH = 16  # so that as many calls wait at each replica as there did at the first
-CALLERS_OF_SLEEP = 64
+CALLERS = 64  # four for each of sixteen replicas
 
 
 def measure(spec: dict[str, Any]) -> list[dict[str, Any]]:
@@ -24,9 +23,9 @@ def measure(spec: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     with ExitStack() as stack:
         app = stack.enter_context(weaver.deploy(Worker, show=lambda entry: None))
-        field = Field(stack, app.get(Worker), spec)
+        field = Field(stack, app, Worker, spec)
         for count in map(int, spec["cases"]):
             app.scale(Worker, count)
-            found += rows(nothing, count, field.time_us(None, CALLERS_EACH * count, "nothing"))
-            found += rows(sleep, count, field.time_us(None, CALLERS_OF_SLEEP, "sleep"))
+            found += field.measure(nothing, count, None, CALLERS, "nothing")
+            found += field.measure(sleep, count, None, CALLERS, "sleep")
     return found

@@ -78,7 +78,7 @@ SWEEPS = (
         (
             Quantity(
                 "nothing",
-                "method that does nothing, 16 callers each",
+                "method that does nothing, 64 callers",
                 "µs",
                 ("threads", "tasks"),
                 drawn=("calls/s",),

@@ -11,7 +11,7 @@ from typing import Any
 
 import weaverlab as weaver
 from benchmarks.growth.components import Called, Others
-from benchmarks.growth.field import rows
+from benchmarks.growth.field import WARM_UP_CALLS, rows
 from benchmarks.growth.sweeps import quantity
 from benchmarks.startup import descendants, pss_mb
 from benchmarks.timing import by_turns, time_calls
@@ -41,6 +41,7 @@ def deploy_once(count: int, spec: dict[str, Any]) -> dict[str, float]:
             for _ in range(count - 1):  # calls go to the replicas in turn
                 answer()
         deployed_s = time.perf_counter()
+        time_calls(echo, "hello", WARM_UP_CALLS)
         times_s = by_turns({0: lambda calls: time_calls(echo, "hello", calls)}, spec["blocks"], spec["block_s"])
         memory_mb = sum(pss_mb(pid) for pid in descendants())
         stopping_s = time.perf_counter()
