@@ -14,14 +14,14 @@ from tests.wire.bad_values import AT_PICKLING, BAD, ERRORS, Nested
 from weaverlab import Deployment
 from weaverlab.errors import CannotTravel, RemoteApplicationError
 
-pytestmark = [pytest.mark.usefixtures("no_process_left"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 TIMEOUT_S = 10.0
 HUGE_BYTES = 300 << 20  # more than a frame may have; never touched, so it takes no memory
 TOO_DEEP = 3_000
 
 
-@pytest.fixture(params=["rpc", "multi"])
+@pytest.fixture(scope="module", params=["rpc", "multi"])
 def app(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     deployer: Literal["single", "rpc", "multi"] = request.param
     with weaver.deploy(Customs, deployer=deployer) as app:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
@@ -41,6 +41,18 @@ class Reader(Protocol):
 
     def get_buffer(self) -> memoryview: ...
     def received(self, count: int) -> list[Message]: ...
+
+
+class Memory:
+    """Shared memory of nothing but zeros, as large as a frame may be."""
+
+    def announced(self, number: int) -> None:
+        pass
+
+    def views(self, place: int, lengths: Sequence[int]) -> tuple[memoryview, ...]:
+        if place + sum(lengths) > FRAME_BYTES_MAX:
+            raise ProtocolError("a place outside the memory")
+        return tuple(memoryview(bytes(length)) for length in lengths)
 
 
 class Outcome(NamedTuple):
@@ -75,12 +87,12 @@ def _content(message: Message) -> tuple[str, object]:
 
 def check_frames(mutant: Mutant, receiver: Said) -> Outcome:
     """Give a mutant of frames to the end that would receive it; return what came of it. Raises AssertionError."""
-    wide = outcome(FrameReader(FRAME_BYTES_MAX, WIDE_BYTES), mutant.data, len(mutant.data))
-    narrow = outcome(FrameReader(FRAME_BYTES_MAX, NARROW_BYTES), mutant.data, ODD_BYTES)
+    wide = outcome(FrameReader(FRAME_BYTES_MAX, WIDE_BYTES, Memory()), mutant.data, len(mutant.data))
+    narrow = outcome(FrameReader(FRAME_BYTES_MAX, NARROW_BYTES, Memory()), mutant.data, ODD_BYTES)
     assert wide.error == narrow.error, (wide.error, narrow.error)
     assert _agree(wide, narrow)
     role = Role.CLIENT if receiver is Said.BY_CLIENT else Role.SERVER
-    connection = Connection(role, FRAME_BYTES_MAX)
+    connection = Connection(role, FRAME_BYTES_MAX, Memory())
     inner = outcome(connection, mutant.data, ODD_BYTES)
     assert _agree(inner, narrow)
     assert (connection.state is State.CLOSED) == bool(inner.error)

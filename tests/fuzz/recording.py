@@ -11,13 +11,14 @@ import contextlib
 import functools
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import numpy
 
 from tests.fuzz.relay import Passage, Said, relay
-from weaverlab.transport import AsyncChannel, Call, Reply, Server, SyncPool
+from weaverlab.transport import AsyncChannel, Call, Reply, Server, SyncPool, sharing
 from weaverlab.transport.streaming_async import open_async_stream
 from weaverlab.transport.streaming_sync import open_sync_stream
 from weaverlab.transport.terms import Terms
@@ -60,12 +61,22 @@ class Conversation:
         return self.client if who is Said.BY_CLIENT else self.server
 
 
+class Elsewhere:
+    """Shared memory that is not looked into."""
+
+    def announced(self, number: int) -> None:
+        pass
+
+    def views(self, place: int, lengths: Sequence[int]) -> tuple[memoryview, ...]:
+        return ()
+
+
 class Splitter:
     """Finds where pieces end, by asking FrameReader after every byte: it alone knows the format."""
 
     def __init__(self) -> None:
         self._messages_left = HANDSHAKE_MESSAGES
-        self._reader = FrameReader()
+        self._reader = FrameReader(shared_memory=Elsewhere())
         self._piece = bytearray()
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
@@ -83,7 +94,8 @@ class Splitter:
             self._messages_left -= 1
             return True
         self._reader.get_buffer()[0] = byte
-        return bool(self._reader.received(1))
+        self._reader.received(1)
+        return self._reader.is_between_frames
 
 
 class Recorder(Passage):
@@ -140,7 +152,8 @@ def speak_sync(pool: SyncPool) -> None:
     """Say what a blocking caller can say."""
     pool.call(ECHO, ("a", 1), TIMEOUT_S)
     pool.call(ECHO, ("all parts",), TIMEOUT_S, trace=b"t" * 24, lineage=b"l" * 40, metadata=b'{"user": "ann"}')
-    pool.call(ECHO, (ARRAY, ARRAY), TIMEOUT_S, lineage=b"l" * 40)
+    for _ in range(3):  # the first through the socket, the others through shared memory
+        pool.call(ECHO, (ARRAY, ARRAY), TIMEOUT_S, lineage=b"l" * 40)
     pool.call(ECHO, (lambda x: x + 1,), TIMEOUT_S)
     pool.call(FAIL, (), TIMEOUT_S)
     for args, terms in STREAMS:
@@ -154,6 +167,8 @@ async def speak_mux(channel: AsyncChannel, speaker: Speaker) -> None:
     await channel.call(ECHO, ("a", 1), TIMEOUT_S)
     parts = channel.call(ECHO, ("all",), TIMEOUT_S, trace=b"t" * 24, lineage=b"l" * 40, metadata=b'{"user": "ann"}')
     await asyncio.gather(parts, channel.call(ECHO, (ARRAY, ARRAY), TIMEOUT_S, lineage=b"l" * 40))
+    for _ in range(2):  # that was through the socket, these are through shared memory
+        await channel.call(ECHO, (ARRAY, ARRAY), TIMEOUT_S, lineage=b"l" * 40)
     await asyncio.gather(channel.call(ECHO, (lambda x: x + 1,), TIMEOUT_S), channel.call(FAIL, (), TIMEOUT_S))
     for args, terms in STREAMS:
         with contextlib.closing(await open_async_stream(channel, ECHO, args, terms)) as stream:
@@ -172,6 +187,7 @@ def recorded(mode: Mode) -> Conversation:
     """Return a conversation from the first byte to the server's goodbye."""
     recorder, speaker = Recorder(), Speaker()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(patch.object(sharing, "SHARED_BYTES_MIN", ARRAY.nbytes))  # else frames would be large
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wl-"))
         server = Server(f"unix:{folder}/s", SECRET, speaker, print)
         server.start()

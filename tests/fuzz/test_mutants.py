@@ -21,14 +21,18 @@ from tests.fuzz.relay import Said
 from weaverlab.wire import Kind, Mode
 from weaverlab.wire.frames import Flag
 
-SAMPLE_EVERY = 37  # a prime, so that it meets every kind of change at every kind of place
+KIND_AT, FLAGS_AT = 4, 5  # in a frame
+SAMPLE_EVERY = 97  # a prime, so that it meets every kind of change at every kind of place
 
 
 @pytest.mark.slow
-def test_ten_thousand_mutants_give_messages_or_the_protocols_own_error() -> None:
-    systematic = itertools.islice(corpus.systematic(), 0, None, SAMPLE_EVERY)
+def test_single_changes_give_messages_or_the_protocols_own_error() -> None:
+    assert corpus.check_all(itertools.islice(corpus.systematic(), 0, None, SAMPLE_EVERY)) > 5_000
 
-    assert corpus.check_all(itertools.chain(systematic, corpus.seeded(range(4_000)))) > 10_000
+
+@pytest.mark.slow
+def test_several_changes_at_once_give_messages_or_the_protocols_own_error() -> None:
+    assert corpus.check_all(corpus.seeded(range(5_000))) == 5_000
 
 
 @settings(max_examples=300, suppress_health_check=list(HealthCheck))
@@ -40,10 +44,10 @@ def test_no_combination_of_changes_does_anything_else(rng: random.Random) -> Non
 def test_the_conversations_hold_every_kind_of_frame_and_every_optional_part() -> None:
     frames = [frame for mode in Mode for who in Said for frame in recorded(mode).said(who).frames]
 
-    assert {frame[4] for frame in frames} == set(Kind)
+    assert {frame[KIND_AT] for frame in frames} == set(Kind)
     flags = 0
     for frame in frames:
-        flags |= frame[5]
+        flags |= frame[FLAGS_AT]
     assert flags == sum(Flag)
 
 
@@ -56,7 +60,8 @@ def test_what_was_recorded_is_understood_when_it_is_not_changed(mode: Mode, send
 
     assert check_handshake(Mutant("unchanged", b"".join(side.handshake)), conversation, receiver)
     outcome = check_frames(Mutant("unchanged", b"".join(side.frames)), receiver)
-    assert (len(outcome.messages), outcome.error) == (len(side.frames), "")
+    handed_out = [frame for frame in side.frames if frame[KIND_AT] != Kind.SEGMENT]  # which the reader takes itself
+    assert (len(outcome.messages), outcome.error) == (len(handed_out), "")
 
 
 def test_every_byte_of_a_piece_is_changed_and_cut_at() -> None:
