@@ -50,43 +50,51 @@ def run_rounds(jobs: Iterable[Job], count: int, say: Callable[[str], None]) -> l
 
 
 def run_round(job: Job, number: int) -> dict[str, Any]:
-    """Run one round; whatever it has started is gone afterwards."""
+    """Run one round; whatever it has started is gone afterwards, and so are its files."""
     processes.mark_children()
     before = processes.started_processes()
     one: dict[str, Any] = {"suite": job.suite, "group": job.group, "mode": job.mode, "number": number}
     started_s = time.monotonic()
-    try:
-        one["rows"] = _run_child(job)
-    except (OSError, RuntimeError) as error:
-        one["output"] = str(error) or repr(error)
-        one["error"] = one["output"].splitlines()[-1]
-    finally:  # after Ctrl-C too
-        one["elapsed_s"] = round(time.monotonic() - started_s, 2)
-        left = processes.wait_gone(before, LEFT_TIMEOUT_S)
-        processes.kill(left)
-        if left:
-            one["left"] = [str(process) for process in left]
+    # Short, since sockets lie in it. What is killed below may still write into it while it is removed.
+    with tempfile.TemporaryDirectory(prefix="wl-", ignore_cleanup_errors=True) as folder:
+        try:
+            one["rows"] = _run_child(job, folder)
+        except (OSError, RuntimeError) as error:
+            one["output"] = str(error) or repr(error)
+            one["error"] = one["output"].splitlines()[-1]
+        finally:  # after Ctrl-C too
+            one["elapsed_s"] = round(time.monotonic() - started_s, 2)
+            left = processes.wait_gone(before, LEFT_TIMEOUT_S)
+            processes.kill(left)
+            if left:
+                one["left"] = [str(process) for process in left]
     return one
 
 
-def _run_child(job: Job) -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory(prefix="wl-") as folder:
-        result = Path(folder, "rows")
-        command = [sys.executable, "-m", "benchmarks.child", json.dumps(job.spec()), str(result)]
-        with Path(folder, "output").open("w+", errors="replace") as output:
-            child = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
-            try:
-                code = child.wait(ROUND_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                raise RuntimeError(f"took longer than {ROUND_TIMEOUT_S:g} s") from None
-            finally:
-                if child.poll() is None:  # a time limit, or Ctrl-C
-                    os.killpg(child.pid, signal.SIGKILL)
-                    child.wait()
-            if code:
-                output.seek(0)
-                raise RuntimeError(output.read().strip() or f"ended with {code}")
-        rows: list[dict[str, Any]] = json.loads(result.read_text(encoding="utf-8"))
-        return rows
+def _run_child(job: Job, folder: str) -> list[dict[str, Any]]:
+    result = Path(folder, "rows")
+    command = [sys.executable, "-m", "benchmarks.child", json.dumps(job.spec()), str(result)]
+    environ = {**os.environ, "TMPDIR": folder}
+    with Path(folder, "output").open("w+", errors="replace") as output:
+        child = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            code = child.wait(ROUND_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"took longer than {ROUND_TIMEOUT_S:g} s") from None
+        finally:
+            if child.poll() is None:  # a time limit, or Ctrl-C
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+        if code:
+            output.seek(0)
+            raise RuntimeError(output.read().strip() or f"ended with {code}")
+    rows: list[dict[str, Any]] = json.loads(result.read_text(encoding="utf-8"))
+    return rows

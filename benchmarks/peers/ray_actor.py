@@ -17,8 +17,8 @@ class RayPeer(System):
         import ray
 
         folder = self.folder()
+        self.stack.callback(ray.shutdown)  # also after a start that fails half-way
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=folder, _skip_env_hook=True)
-        self.stack.callback(ray.shutdown)
         self._get = ray.get
         self._actor = ray.remote(Echo).options(max_concurrency=THREADS).remote()
         self._pids = [ray.get(self._actor.pid.remote())]

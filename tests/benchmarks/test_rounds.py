@@ -50,7 +50,7 @@ def test_what_a_round_leaves_behind_is_killed_and_told(monkeypatch: pytest.Monke
     monkeypatch.setattr(rounds, "LEFT_TIMEOUT_S", 0.0)
     started = []
 
-    def leave(job: Job) -> list[dict[str, Any]]:
+    def leave(job: Job, folder: str) -> list[dict[str, Any]]:
         started.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True))
         return []
 
