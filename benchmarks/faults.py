@@ -12,14 +12,14 @@ the one in its place, answered a call; "longest" is the longest that a caller wa
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from benchmarks import fault_trials as trials
+from weaverlab.experiment import manifest, write_json
 
 RATE = 1_000.0
 HEAD = (
@@ -122,16 +122,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("trials", nargs="*", metavar="TRIAL", help=", ".join(TRIALS))
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
-    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     if unknown := set(options.trials) - set(TRIALS):
         parser.error(f"{', '.join(sorted(unknown))}: expected {', '.join(TRIALS)}")
-    print(f"Python {platform.python_version()}, {platform.machine()}\n")
+    facts = manifest("faults", {"trials": options.trials or list(TRIALS), "is_quick": options.quick}, config="")
+    print(f"{facts['python']}, {facts['processors']} x {facts['processor']}\n")
     for name in options.trials or TRIALS:
         TRIALS[name](0.1 if options.quick else 1.0)
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump(results, file, indent=2)
+        write_json(options.json, {"manifest": facts, "results": results})
 
 
 if __name__ == "__main__":
