@@ -25,7 +25,8 @@ from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
 from weaverlab.wire.stream_messages import Credit
 
 WIDE_BYTES, NARROW_BYTES = 1 << 14, 1 << 8  # of scratch memory: most frames fit into it, most do not
-ODD_BYTES = 61  # of one read, so that the ends of reads and of frames seldom agree
+# Of one read, so that the ends of reads and of frames seldom agree; more for what is long, to have time for more mutants.
+ODD_BYTES, ODD_BYTES_OF_LONG, LONG_BYTES = 61, 997, 4096
 
 NONCE_AT = 8  # in a message of the handshake
 # What nobody looks at: of a HELLO the proof, of a PROOF the detail and the nonce; of a CHALLENGE the detail, of a
@@ -87,13 +88,14 @@ def _content(message: Message) -> tuple[str, object]:
 
 def check_frames(mutant: Mutant, receiver: Said) -> Outcome:
     """Give a mutant of frames to the end that would receive it; return what came of it. Raises AssertionError."""
+    odd_bytes = ODD_BYTES if len(mutant.data) < LONG_BYTES else ODD_BYTES_OF_LONG
     wide = outcome(FrameReader(FRAME_BYTES_MAX, WIDE_BYTES, Memory()), mutant.data, len(mutant.data))
-    narrow = outcome(FrameReader(FRAME_BYTES_MAX, NARROW_BYTES, Memory()), mutant.data, ODD_BYTES)
+    narrow = outcome(FrameReader(FRAME_BYTES_MAX, NARROW_BYTES, Memory()), mutant.data, odd_bytes)
     assert wide.error == narrow.error, (wide.error, narrow.error)
     assert _agree(wide, narrow)
     role = Role.CLIENT if receiver is Said.BY_CLIENT else Role.SERVER
     connection = Connection(role, FRAME_BYTES_MAX, Memory())
-    inner = outcome(connection, mutant.data, ODD_BYTES)
+    inner = outcome(connection, mutant.data, odd_bytes)
     assert _agree(inner, narrow)
     assert (connection.state is State.CLOSED) == bool(inner.error)
     return inner

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import random
 import tempfile
 import time
@@ -22,12 +23,16 @@ from tests.fuzz.recording import ARRAY, ECHO, FAIL, HANDSHAKE_MESSAGES, SECRET, 
 from tests.fuzz.relay import Cut, Passage, Said, relay
 from weaverlab.errors import AuthenticationError, ProtocolError, RemoteCallError
 from weaverlab.transport import AsyncChannel, Server, SyncPool
+from weaverlab.transport.streaming_async import open_async_stream
+from weaverlab.transport.streaming_sync import open_sync_stream
+from weaverlab.transport.terms import Terms
 from weaverlab.wire import Mode
+from weaverlab.wire.stream_messages import ReceivedItem
 
 TIMEOUT_S = 0.2  # of one call: what is left waiting for the rest of a frame waits so long
 LATE_S = 10.0  # generous: it shows that nothing hangs, and does not measure
 AT_ONCE = 32  # clients
-PIECES = HANDSHAKE_MESSAGES + 3  # to choose from: the handshake, and the frames of as many calls
+PIECES = HANDSHAKE_MESSAGES + 8  # to choose from: the handshake, the frames of three calls, and some of a stream
 
 # How a call may end that is not answered; anything else is a fault of ours.
 EXPECTED = (RemoteCallError, AuthenticationError, ProtocolError)
@@ -123,6 +128,7 @@ def ward() -> Iterator[Ward]:
         yield Ward(folder, server, rejected)
 
 
+STREAM = Terms(TIMEOUT_S, TIMEOUT_S, b"", b"", b"", False)
 CALLS = ((ECHO, ("a", 1), b""), (ECHO, ("with", ARRAY), b"l" * 40), (FAIL, (), b""))
 
 
@@ -140,6 +146,13 @@ def _one_sync(ward: Ward, trial: Trial) -> collections.Counter[str]:
             with _watched(trial, outcomes):
                 reply = pool.call(method, args, TIMEOUT_S, lineage=lineage)
                 outcomes["answer" if reply.ok else "failure"] += 1
+        with (
+            _watched(trial, outcomes),
+            contextlib.closing(open_sync_stream(pool, ECHO, (), STREAM)) as stream,
+        ):
+            while type(stream.receive(TIMEOUT_S)) is ReceivedItem:
+                pass
+            outcomes["whole stream"] += 1
         pool.close()
     return outcomes
 
@@ -172,9 +185,18 @@ async def _one_mux(ward: Ward, trial: Trial) -> collections.Counter[str]:
         channel = AsyncChannel(address, SECRET)
         await call(*CALLS[0])
         await asyncio.gather(*(call(*one) for one in CALLS[1:]))
+        with _watched(trial, outcomes):
+            await asyncio.wait_for(_read_stream(channel), LATE_S)
+            outcomes["whole stream"] += 1
         channel.close()
         await asyncio.sleep(0)
     return outcomes
+
+
+async def _read_stream(channel: AsyncChannel) -> None:
+    with contextlib.closing(await open_async_stream(channel, ECHO, (), STREAM)) as stream:
+        while type(await stream.receive(TIMEOUT_S)) is ReceivedItem:
+            pass
 
 
 @contextmanager
