@@ -237,10 +237,12 @@ def item(number: int, call_id: int = 1) -> bytes:
         (item(1) + item(3), "item 3 of a stream came after item 1"),
         (item(1) + item(1), "item 1 of a stream came after item 1"),
         (b"".join(map(item, range(1, ITEMS_MAX + 2))), "before there was room for it"),
-        (item(1) + item(2, call_id=9), "answers another call"),
+        (item(1) + item(2, call_id=9), "in the middle of a stream"),
+        (item(1, call_id=9), "answers another call"),
         (item(1) + item(2)[:-3], "closed the connection"),
         (item(1), "closed the connection"),
         (item(1) + bytes(24), "unknown kind 0"),
+        (item(1) + encode_notice(Kind.GOODBYE, 0), "in the middle of a stream"),
     ],
 )
 def test_a_callee_that_sends_what_it_may_not_is_a_call_lost(

@@ -3,15 +3,15 @@
 A generator runs in the context of whoever asks for its next item, so what its body sets there (a deadline, metadata, a
 lineage) its reader would have too, and the other way round. Here the body has a context of its own: a copy of its
 reader's, made when the first item is asked for. With each item the reader gets what the body's lineage has gained.
-That takes 70 ns an item. Not in here: streams from other processes (`remote_streams`).
+That takes 0.1 us an item, about 1 us where items are awaited. Not in here: streams from elsewhere (`remote_streams`).
 """
 
 from __future__ import annotations
 
 import contextvars
+import types
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable
 from contextvars import Context
-from functools import partial
 from typing import Any, Protocol
 
 from weaverlab.antipode import context as lineage_context
@@ -59,7 +59,7 @@ def read(
         raise
     finally:
         if span:
-            tracing.end(span, error)
+            inside.run(tracing.end, span, error)  # of the request in which it began
 
 
 async def read_async(
@@ -74,7 +74,7 @@ async def read_async(
         step = items.__anext__
         while True:
             try:
-                item = await _Inside(inside, step())
+                item = await _inside(inside, step())
             except StopAsyncIteration:
                 return
             finally:
@@ -82,7 +82,7 @@ async def read_async(
             try:
                 yield item
             except BaseException:
-                await _Inside(inside, getattr(items, "aclose", _nothing_async)())
+                await _inside(inside, getattr(items, "aclose", _nothing_async)())
                 raise
     except GeneratorExit:
         raise
@@ -92,32 +92,26 @@ async def read_async(
         raise
     finally:
         if span:
-            tracing.end(span, error)
+            inside.run(tracing.end, span, error)  # of the request in which it began
 
 
-class _Inside:
-    """Awaits something in another context: each of its steps runs there, the waiting in between in the task's."""
-
-    def __init__(self, inside: Context, awaitable: Awaitable[Any]) -> None:
-        self._inside = inside
-        self._awaitable = awaitable
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        run = self._inside.run
-        steps: Any = self._awaitable.__await__()
-        step: Callable[[], Any] = partial(steps.send, None)
-        while True:
-            try:
-                awaited = run(step)
-            except StopIteration as done:
-                return done.value
-            try:
-                step = partial(steps.send, (yield awaited))
-            except GeneratorExit:
-                run(steps.close)
-                raise
-            except BaseException as thrown:  # the task is cancelled
-                step = partial(steps.throw, thrown)
+@types.coroutine
+def _inside(inside: Context, awaitable: Awaitable[Any]) -> Generator[Any, Any, Any]:
+    """Await something in another context: each of its steps runs there, the waiting in between in the task's."""
+    steps: Any = awaitable.__await__()
+    resume, value = steps.send, None
+    while True:
+        try:
+            awaited = inside.run(resume, value)
+        except StopIteration as done:
+            return done.value
+        try:
+            resume, value = steps.send, (yield awaited)
+        except GeneratorExit:
+            inside.run(steps.close)
+            raise
+        except BaseException as thrown:  # the task is cancelled
+            resume, value = steps.throw, thrown
 
 
 def _called(call: Callable[[], Iterable[Any]], span: str) -> Any:

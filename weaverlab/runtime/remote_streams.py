@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from typing import Any
 
@@ -88,6 +89,7 @@ class StreamingRemote(RemoteComponent):
     def _reading(self, method: RemoteMethod) -> Iterator[_Reading]:
         """Count a stream as one call, and record its events, however it ends. Who leaves it early makes no error."""
         span = self._invoked(method) if self._is_traced and context.trace.get() else ""
+        request = contextvars.copy_context()  # it may end, or be dropped, where another one is going on
         reading = _Reading(method, span, self._now_s, self._call_timeout_s)
         error = ""
         try:
@@ -102,7 +104,7 @@ class StreamingRemote(RemoteComponent):
             latency_s = self._now_s() - reading.started_s
             method.stats.record(latency_s, not error, reading.request_bytes, reading.reply_bytes, reading.lineage_bytes)
             if span:
-                self._returned(span, error)
+                request.run(self._returned, span, error)
 
     def _broken(self, reading: _Reading, error: RemoteCallError) -> RemoteCallError:
         """Return what its reader is told of a stream that was cut. It is not repeated: its items have been seen."""

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from weaverlab.errors import CannotTravel, ProtocolError
 from weaverlab.transport.handler import GRACE_S, Handler, encode_answer, encode_failure, out_of_time
+from weaverlab.transport.patience import executed
 from weaverlab.transport.sockets import send_pieces
 from weaverlab.transport.tls import Connected
 from weaverlab.wire import Message, Reply, encode_value
@@ -45,7 +46,10 @@ def serve_stream(
     with contextlib.closing(handler.stream(call)) as answers:
         for answer in answers:
             (head, rest), is_end = encode_next(handler, call, answer, window, max_frame_bytes)
-            send_pieces(sock, (head, *rest))
+            if rest:
+                send_pieces(sock, (head, *rest))
+            else:
+                sock.sendall(head)
             if is_end:
                 return
             while not window.is_open:
@@ -119,9 +123,11 @@ class AsyncStreams:
             stream.wake()
 
     async def _serve(self, call: StreamCall, stream: _AsyncStream) -> None:
+        executed.set(call)
         try:
             pieces = await self._send_items(call, stream)
         except asyncio.CancelledError as error:
+            call.is_cancelled = True
             # Its reader has left; or its time is over, or the callee cancelled itself, and the reader waits still.
             is_late = stream.timer is not None and stream.timer.when() <= self._loop.time()
             pieces = encode_failure(self._handler, call, out_of_time() if is_late else error)

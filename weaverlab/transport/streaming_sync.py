@@ -54,6 +54,7 @@ class SyncStream:
         self._call_id = call_id
         self._window = ReceiveWindow()
         self._items: deque[ReceivedItem] = deque()
+        self._has_begun = False
         self._end: ReceivedReply | None = None
 
     def begin(self, pieces: Pieces, timeout_s: float, may_give_up: bool) -> None:
@@ -101,7 +102,10 @@ class SyncStream:
         if type(message) is ReceivedItem and message.call_id == self._call_id:
             self._window.received(message.number, message.value_bytes)
             self._items.append(message)
+            self._has_begun = True
         elif type(message) is ReceivedReply and message.call_id == self._call_id:
             self._end = message
+        elif self._has_begun:
+            raise ProtocolError("the peer sent something else in the middle of a stream")
         else:
             raise self._link.unexpected(message)
