@@ -16,14 +16,15 @@ from benchmarks.rounds import run_rounds
 from benchmarks.summary import Figure, Key, summarise
 from weaverlab.experiment import write_json
 
-ROUNDS_MIN = 5  # fewer say nothing about the next run
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(help=__doc__)
 @click.argument("suites", nargs=-1, type=click.Choice(list(SUITES)))
 @click.option("--quick", "is_quick", is_flag=True, help="Short blocks, no 16 MiB, of the peers the standard library's.")
-@click.option("--rounds", default=ROUNDS_MIN, show_default=True, type=click.IntRange(1), help="Fresh processes each.")
+@click.option(
+    "--rounds", default=report.ROUNDS_MIN, show_default=True, type=click.IntRange(1), help="Fresh processes each."
+)
 @click.option(
     "--pin/--free", "is_pinned", default=None, help="One CPU for all, or no such limit; without either, both."
 )
@@ -79,8 +80,8 @@ def measure(asked: Asked, rounds: int) -> dict[str, Any]:
         click.echo(line, err=True)
 
     found = report.new_report(asked, rounds)
-    if rounds < ROUNDS_MIN:
-        say(f"{rounds} rounds are for trying only; at least {ROUNDS_MIN} make a figure")
+    if rounds < report.ROUNDS_MIN:
+        say(f"{rounds} rounds are for trying only; at least {report.ROUNDS_MIN} make a figure")
     if report.is_busy(found):
         say("the machine is busy with other programs; these figures are for trying only")
     found["rounds"] = run_rounds(asked.jobs(), rounds, say)

@@ -33,9 +33,14 @@ def goal_table(figures: Mapping[Key, Figure]) -> str:
     return markdown(header, rows)
 
 
+def overview(figures: Mapping[Key, Figure]) -> str:
+    """Return the ratios of all systems side by side, a table for each mode."""
+    return "\n\n".join(_overview(figures))
+
+
 def figure_tables(figures: Mapping[Key, Figure]) -> str:
-    """Return all figures: the ratios of all systems side by side, then a table for each suite, mode and case."""
-    return "\n\n".join((*_overview(figures), *_sections(figures)))
+    """Return all figures: a table for each suite, mode and case, with a row for each system."""
+    return "\n\n".join(_sections(figures))
 
 
 def left_out(skipped: Mapping[str, str], rounds: Iterable[Mapping[str, object]]) -> list[str]:
