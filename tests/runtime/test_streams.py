@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -482,6 +483,26 @@ class TestTrouble:
             source = app.get(Source)
             app.kill("Source/0")
             assert [list(source.numbers(3)) for _ in range(10)] == [[0, 1, 2]] * 10
+
+    def test_a_stream_that_is_lost_before_its_first_item_is_repeated_as_a_call_is(self, tmp_path: Path) -> None:
+        with weaver.deploy(Source, deployer="multi", replicas={Source: 2}) as app:
+            source = app.get(Source)
+            assert list(source.dies_at_first(str(tmp_path / "marker"))) == [0, 1, 2]
+            with pytest.raises(CallLost) as lost:
+                next(source.ends_its_process_at(0))  # which is not retriable
+            assert lost.value.maybe_executed and lost.value.attempts == 1
+
+    def test_a_reader_killed_by_ctrl_c_while_it_waits_closes_the_callees_generator(self) -> None:
+        with weaver.deploy(Source, deployer="rpc") as app:
+            source = app.get(Source)
+            items = source.stuck()
+            next(items)
+            timer = threading.Timer(0.2, signal.raise_signal, (signal.SIGINT,))
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                next(items)
+            timer.join()
+            assert soon(lambda: source.endings() == ["stuck"])
 
     @pytest.mark.parametrize("deployer", ["rpc", "multi"])
     def test_a_stop_waits_for_streams_and_then_cuts_them_audibly(self, deployer: Any) -> None:

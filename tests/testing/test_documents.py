@@ -34,6 +34,16 @@ def test_the_example_of_testing_passes_under_every_deployer(tmp_path: Path) -> N
     assert re.search(r"^13 passed", done.stdout, re.MULTILINE), done.stdout
 
 
+def test_the_example_of_streams_prints_what_it_says(tmp_path: Path) -> None:
+    (app,) = python_blocks("streams.md")
+    command, piped = [sys.executable, "numbers_app.py"], {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+
+    for deployer in ("single", "rpc", "multi"):
+        (tmp_path / "numbers_app.py").write_text(app.replace('deployer="multi"', f'deployer="{deployer}"'))
+        done = subprocess.run(command, cwd=tmp_path, env=environment(), text=True, **piped)
+        assert re.findall(r"(?:^|  )(\d+)$", done.stdout, re.MULTILINE) == ["499500", "3"], done.stdout
+
+
 def test_the_engine_in_the_document_passes_the_suite(tmp_path: Path) -> None:
     _, engine, tests = python_blocks("deployers.md")
     (tmp_path / "subprocess_deployer.py").write_text(engine)
