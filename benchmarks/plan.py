@@ -62,7 +62,7 @@ class Asked:
 
     def jobs(self) -> list[Job]:
         return [
-            Job(suite, mode, group, systems, self._cases(), *((3, 0.005) if self.is_quick else (5, 0.02)))
+            Job(suite, mode, group, systems, self._cases(), *((5, 0.004) if self.is_quick else (5, 0.02)))
             for suite in self.suites or SUITES
             for mode in self._modes(suite)
             for group, systems in (self._groups() if suite == "calls" else {US: ()}).items()

@@ -35,10 +35,12 @@ def by_turns(tracks: Mapping[K, Run], blocks: int, block_s: float) -> dict[K, li
 
 
 def _count_for(run: Run, block_s: float) -> int:
+    """Warm up, and return how many calls fill a block. What the first ones took says nothing: they open connections."""
+    run(1)
     count = 1
-    while (elapsed_s := run(count)) < block_s / 2:
+    while run(count) < block_s / 2:
         count *= 2
-    return max(1, round(count * block_s / elapsed_s))
+    return max(1, round(count * block_s / run(count)))
 
 
 def time_calls(call: Callable[[Any], Any], value: object, count: int) -> float:

@@ -70,6 +70,19 @@ def test_a_block_has_as_many_calls_as_fill_its_time() -> None:
     assert counts[-2:] == [500, 500]
 
 
+def test_a_slow_first_call_does_not_make_short_blocks() -> None:
+    """It opens the connections, or starts what is started at the first call."""
+    counts: list[int] = []
+
+    def run(count: int) -> float:
+        counts.append(count)
+        return count * 0.001 + (1.0 if len(counts) == 1 else 0.0)
+
+    by_turns({"only": run}, blocks=1, block_s=0.5)
+
+    assert counts[-1] == 500
+
+
 def test_no_track_is_no_block() -> None:
     assert by_turns({}, blocks=3, block_s=1.0) == {}
 
