@@ -31,6 +31,7 @@ from weaverlab.runtime.permissions import Gate
 from weaverlab.runtime.placement import Placement
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity
+from weaverlab.runtime.turns import shorten_turns
 from weaverlab.stores import Antipode, EmbeddedStores, Host, open_datastores
 from weaverlab.transport import LoopThread, Server
 from weaverlab.transport.tls import Credentials, Tls
@@ -87,6 +88,7 @@ class Weavelet:
         Callers of a component that is not ready wait for it within their deadlines. If an `init` raises, what
         was opened is shut down again and the exception goes on.
         """
+        shorten_turns()
         methods = self._hosted_methods()
         try:
             if self._placement.address:
