@@ -25,7 +25,7 @@ from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
 from weaverlab.wire.stream_messages import Credit
 
 WIDE_BYTES, NARROW_BYTES = 1 << 14, 1 << 8  # of scratch memory: most frames fit into it, most do not
-# Of one read, so that the ends of reads and of frames seldom agree; more for what is long, to have time for more mutants.
+# Of one read, so that the ends of reads and of frames seldom agree; more for what is long, which takes its time.
 ODD_BYTES, ODD_BYTES_OF_LONG, LONG_BYTES = 61, 997, 4096
 
 NONCE_AT = 8  # in a message of the handshake

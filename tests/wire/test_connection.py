@@ -7,6 +7,7 @@ import pytest
 from weaverlab.errors import ProtocolError
 from weaverlab.wire import Connection, Kind, Role, encode_call, encode_notice, encode_reply, encode_value
 from weaverlab.wire.connection import TRANSITIONS, State
+from weaverlab.wire.frames import HEADER
 from weaverlab.wire.stream_frames import encode_credit, encode_item, encode_stream_call
 
 NOTHING = encode_value(())
@@ -83,5 +84,20 @@ def test_a_broken_frame_closes_the_connection():
 
     with pytest.raises(ProtocolError, match="unknown kind"):
         give(connection, b"\0" * 24)
+
+    assert connection.state is State.CLOSED
+
+
+@pytest.mark.parametrize("kind", [Kind.CALL, Kind.STREAM])
+@pytest.mark.parametrize("again", [1, 2])
+def test_a_call_that_comes_again_or_too_late_closes_the_connection(kind, again):
+    def frame(call_id: int) -> bytes:
+        return HEADER.pack(len(NOTHING[0]), kind, 0, 1, call_id, 1) + NOTHING[0]
+
+    connection = Connection(Role.SERVER)
+    assert len(give(connection, frame(1) + frame(2))) == 2
+
+    with pytest.raises(ProtocolError, match=f"call {again} after call 2"):
+        give(connection, frame(again))
 
     assert connection.state is State.CLOSED

@@ -96,6 +96,8 @@ class Connection:
             messages = self._received(count)
             for message in messages:
                 if message.kind == self._usual and self.state is State.READY:
+                    if message.call_id <= self.last_call_id and self._is_server:
+                        raise self._replayed(message)
                     self.last_call_id = message.call_id  # means something at the server only
                 else:
                     self._move(message)
@@ -128,5 +130,11 @@ class Connection:
         except KeyError:
             what = Kind(message.kind).name
             raise ProtocolError(f"the peer sent a {what}, which may not come while {was.name}") from None
+        if message.kind == Kind.STREAM and was is State.READY and message.call_id <= self.last_call_id:
+            raise self._replayed(message)
         if message.kind == Kind.GOODBYE or (message.kind == Kind.STREAM and was is State.READY):
             self.last_call_id = message.call_id
+
+    def _replayed(self, message: Message) -> ProtocolError:
+        """Return the error for a call that is executed already, or would be before one that came earlier."""
+        return ProtocolError(f"the peer sent call {message.call_id} after call {self.last_call_id}: ids must grow")
