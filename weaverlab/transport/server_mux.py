@@ -92,7 +92,8 @@ class ServerLink(Stream):
             self._line.let_in(1)
         if not self._is_reading:
             self._read_or_not()
-        self._streams.wake()
+        if self._streams.open:
+            self._streams.wake()
         self.close_if_drained()
 
     def on_lost(self, reason: str) -> None:
@@ -100,7 +101,7 @@ class ServerLink(Stream):
         if reason:
             logger.warning("connection of an async caller closed: %s", reason)
         self._set_timer(math.inf)
-        for call_id in [*self._running, *self._streams]:
+        for call_id in [*self._running, *self._streams.open]:
             self._cancel(call_id)
         if not self.closed.done():
             self.closed.set_result(None)
@@ -180,7 +181,7 @@ class ServerLink(Stream):
         self._set_timer(min((ends_s for _, ends_s in self._running.values() if ends_s > late_s), default=math.inf))
 
     def close_if_drained(self) -> None:
-        is_done = not self._running and not self._streams and self.bytes_sent == self.bytes_written
+        is_done = not self._running and not self._streams.open and self.bytes_sent == self.bytes_written
         if is_done and self.is_open and self.connection.state is State.DRAINING:
             self.lose("")
 

@@ -74,7 +74,8 @@ class AsyncStream:
             CallLost: the connection broke.
             DeadlineExceeded: nothing came within `timeout_s`.
         """
-        await self._wait(timeout_s)
+        if not self._items or timeout_s <= 0:
+            await self._wait(timeout_s)
         if not self._items:
             assert self._end is not None
             return self._end

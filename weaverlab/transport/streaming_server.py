@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from weaverlab.errors import CannotTravel, ProtocolError
@@ -84,42 +84,38 @@ class Shared(Protocol):
 
 
 class AsyncStreams:
-    """The async streams on one connection, which they share with calls. True while there is one."""
+    """The async streams on one connection, which they share with calls."""
 
     def __init__(self, link: Shared, loop: asyncio.AbstractEventLoop, handler: Handler, max_frame_bytes: int) -> None:
         self._link = link
         self._loop = loop
         self._handler = handler
         self._max_frame_bytes = max_frame_bytes
-        self._streams: dict[int, _AsyncStream] = {}
-
-    def __len__(self) -> int:
-        return len(self._streams)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._streams)
+        self.open: dict[int, _AsyncStream] = {}  # by call id
 
     def take(self, message: Message) -> None:
         """Begin a stream, or take a credit for one. Raises ProtocolError when the credit cannot be."""
         if isinstance(message, StreamCall):
-            stream = self._streams[message.call_id] = _AsyncStream(self._loop)
+            if message.call_id in self.open:
+                raise ProtocolError(f"the peer opened stream {message.call_id} twice")
+            stream = self.open[message.call_id] = _AsyncStream(self._loop)
             stream.task = contextvars.Context().run(self._loop.create_task, self._serve(message, stream))
             if message.timeout_s:
                 stream.timer = self._loop.call_later(message.timeout_s + GRACE_S, stream.task.cancel)
-        elif isinstance(message, Credit) and message.call_id in self._streams:  # else it came after the end
-            stream = self._streams[message.call_id]
+        elif isinstance(message, Credit) and message.call_id in self.open:  # else it came after the end
+            stream = self.open[message.call_id]
             stream.window.credit(message.taken)
             stream.wake()
 
     def cancel(self, call_id: int) -> None:
         """Close a stream whose reader has left."""
-        stream = self._streams.pop(call_id, None)
+        stream = self.open.pop(call_id, None)
         if stream is not None and stream.task is not None:
             stream.task.cancel()
 
     def wake(self) -> None:
         """Let streams go on that waited for the connection."""
-        for stream in self._streams.values():
+        for stream in self.open.values():
             stream.wake()
 
     async def _serve(self, call: StreamCall, stream: _AsyncStream) -> None:
@@ -136,7 +132,7 @@ class AsyncStreams:
         finally:
             if stream.timer is not None:
                 stream.timer.cancel()
-        if self._streams.pop(call.call_id, None) is not None:
+        if self.open.pop(call.call_id, None) is not None:
             self._send(pieces)
             self._link.close_if_drained()
 
