@@ -234,7 +234,7 @@ class Server:
                 connected.sendall(error.farewell)
             self._on_reject(str(error))
         except TimeoutError:
-            self._on_reject(f"the client was silent for {HANDSHAKE_TIMEOUT_S:g} s")
+            self._on_reject(f"the client had not proved itself after {HANDSHAKE_TIMEOUT_S:g} s")
         except (OSError, EOFError) as error:
             if not self._is_stopping:  # else it was ended by us
                 self._on_reject(f"the connection ended during the handshake: {error}")
