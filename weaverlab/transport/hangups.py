@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import math
 import os
 import select
@@ -41,11 +40,8 @@ from weaverlab.transport.tls import Connected
 
 _SHUT = math.inf  # the deadline of a thread that executes no method
 _HANG_UP = getattr(select, "EPOLLRDHUP", 0)
+SLEEP_S_MAX = 86_400.0  # the kernel knows no timeout of a month; one that ends early is begun again
 STOP_TIMEOUT_S = 5.0  # for the watching thread, which never waits for anything but the kernel
-
-_raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc  # holds the interpreter's own lock meanwhile
-_raise_in_thread.argtypes = (ctypes.c_ulong, ctypes.py_object)
-_NOTHING: Any = ctypes.py_object()  # in place of an exception: takes back the one that has not arrived
 
 
 class Watch:
@@ -106,7 +102,7 @@ class Watch:
     def _take_back(self) -> None:
         """See to it that nothing arrives later. What has been raised may arrive in here, and then it is done, too."""
         with self._watcher.lock:
-            _raise_in_thread(self._thread_id, _NOTHING)
+            _raise_in_thread(self._thread_id, None)
             self.is_cancelled = False
 
 
@@ -171,7 +167,7 @@ class Watcher:
     def _run(self) -> None:
         while True:
             sleep_s = self.wakes_s + GRACE_S - SystemClock.now_s()
-            events = self._epoll.poll(None if sleep_s == math.inf else max(sleep_s, 0))
+            events = self._epoll.poll(None if sleep_s == math.inf else min(max(sleep_s, 0), SLEEP_S_MAX))
             late_s = SystemClock.now_s() - GRACE_S
             with self.lock:
                 if self._is_stopping:
@@ -216,6 +212,14 @@ class _OfThisThread(threading.local):
 
 
 of_this_thread = _OfThisThread()
+
+
+def _raise_in_thread(thread_id: int, error: type[BaseException] | None) -> None:
+    """Raise `error` in a thread at its next step; None takes back one that has not arrived."""
+    from ctypes import c_ulong, py_object, pythonapi  # 3 ms, and most processes never need it
+
+    what: Any = py_object() if error is None else py_object(error)
+    pythonapi.PyThreadState_SetAsyncExc(c_ulong(thread_id), what)  # holds the interpreter's own lock meanwhile
 
 
 def _nothing() -> None:
