@@ -10,7 +10,7 @@ from pathlib import Path
 
 from weaverlab import Component, Ref
 
-PATIENCE_S = 10.0
+PATIENCE_S = 40.0  # a busy machine deploys for a while
 
 
 @contextlib.contextmanager
