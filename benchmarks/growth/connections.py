@@ -40,7 +40,7 @@ def measure(spec: dict[str, Any]) -> list[dict[str, Any]]:
                 server.have_idle(count)
             times_s = by_turns({name: one.run for name, one in servers.items()}, spec["blocks"], spec["block_s"])
             threads = {name: float(status_of(one.pid, "Threads")) for name, one in servers.items()}
-            memory_mb = {name: pss_mb(one.pid) for name, one in servers.items()}
+            memory_mb = {name: pss_mb(servers[name].pid) for name in ("threads", "tasks")}
             call_us = {name: statistics.median(times) * 1e6 for name, times in times_s.items()}
             for name, values in (("call", call_us), ("memory", memory_mb), ("server threads", threads)):
                 found += rows(quantity("connections", name), count, values)
