@@ -24,6 +24,11 @@ class _ToSink(logging.Handler):
         self._sink = sink
         self._labels = {"component": component, "replica": replica, "region": region}
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Pass the record on without the lock of `logging`, which a method that is cancelled just here would keep."""
+        self.emit(record)  # the sink has a lock of its own
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._sink(
