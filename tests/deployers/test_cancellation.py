@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -130,6 +131,29 @@ def test_a_caller_that_is_killed_ends_the_work_of_its_callee(tmp_path: Path, met
 
         assert lost
         assert [replica.restarts for replica in app.replicas(Inner)] == [0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "inner"), [("work", BLOCKING), ("work_async", AWAITED)])
+def test_a_caller_that_is_frozen_ends_the_work_of_its_callee_soon_after_the_deadline(
+    app: Deployment, tmp_path: Path, method: str, inner: str
+) -> None:
+    def call() -> None:
+        with weaver.timeout(1.5), contextlib.suppress(DeadlineExceeded):
+            begin(app, method, tmp_path)
+
+    calling = threading.Thread(target=call)
+    calling.start()
+    wait_entries(tmp_path, "inner begins")
+    frozen = app.replicas(Outer)[0].pid
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        wait_entries(tmp_path, f"inner: {inner}")
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    calling.join(20)
+
+    assert_usable(app)
 
 
 def test_a_method_may_ask_how_much_time_its_caller_has_left() -> None:
