@@ -44,6 +44,12 @@ def test_quick_leaves_out_what_takes_long() -> None:
     assert full - quick == {"16 MiB ndarray", "16 MiB one way"}
 
 
+def test_quick_measures_every_system_that_has_a_goal_of_its_own() -> None:
+    quick = {name for job in Asked(suites=("calls",), is_quick=True).jobs() for name in job.systems}
+
+    assert {goal.system for goal in goals.GOALS if goal.suite == "calls"} <= quick
+
+
 def test_a_peer_that_is_not_installed_is_skipped_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "is_here", lambda system: system.name != "Ray actor")
 
