@@ -18,8 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import numpy
+
 from tests.fuzz.mutations import FRAME_BYTES_MAX, one_change
-from tests.fuzz.recording import ARRAY, ECHO, FAIL, HANDSHAKE_MESSAGES, SECRET, Speaker, Splitter
+from tests.fuzz.recording import ECHO, FAIL, HANDSHAKE_MESSAGES, SECRET, Speaker, Splitter
 from tests.fuzz.relay import Cut, Passage, Said, relay
 from weaverlab.errors import AuthenticationError, ProtocolError, RemoteCallError
 from weaverlab.transport import AsyncChannel, Server, SyncPool
@@ -28,6 +30,7 @@ from weaverlab.transport.streaming_sync import open_sync_stream
 from weaverlab.transport.terms import Terms
 from weaverlab.wire import Mode
 from weaverlab.wire.stream_messages import ReceivedItem
+from weaverlab.wire.values import OUT_OF_BAND_BYTES_MIN
 
 TIMEOUT_S = 0.2  # of one call: what is left waiting for the rest of a frame waits so long
 LATE_S = 10.0  # generous: it shows that nothing hangs, and does not measure
@@ -129,7 +132,8 @@ def ward() -> Iterator[Ward]:
 
 
 STREAM = Terms(TIMEOUT_S, TIMEOUT_S, b"", b"", b"", False)
-CALLS = ((ECHO, ("a", 1), b""), (ECHO, ("with", ARRAY), b"l" * 40), (FAIL, (), b""))
+LARGE = numpy.zeros(OUT_OF_BAND_BYTES_MIN, dtype=numpy.uint8)  # travels beside the pickle
+CALLS = ((ECHO, ("a", 1), b""), (ECHO, ("with", LARGE), b"l" * 40), (FAIL, (), b""))
 
 
 def run_sync(ward: Ward, trials: Iterator[int]) -> collections.Counter[str]:

@@ -22,7 +22,7 @@ from weaverlab.transport import AsyncChannel, Call, Reply, Server, SyncPool, sha
 from weaverlab.transport.streaming_async import open_async_stream
 from weaverlab.transport.streaming_sync import open_sync_stream
 from weaverlab.transport.terms import Terms
-from weaverlab.wire import FrameReader, Mode
+from weaverlab.wire import FrameReader, Mode, values
 from weaverlab.wire.handshake import MESSAGE_BYTES
 from weaverlab.wire.stream_messages import Item, ReceivedItem, StreamCall
 from weaverlab.wire.window import ITEMS_MAX
@@ -31,7 +31,7 @@ SECRET = b"the secret of the fuzzed, 32 byt"
 HANDSHAKE_MESSAGES = 2  # that each side sends
 ECHO, FAIL, HOLD = range(3)
 TIMEOUT_S = 10.0
-ARRAY = numpy.arange(600)  # just large enough to travel beside the pickle
+ARRAY = numpy.arange(600)  # travels beside the pickle, see `recorded`
 STREAM_ITEMS = ITEMS_MAX + 1  # enough for a credit
 STREAMS = (
     ((), Terms(0.0, TIMEOUT_S, b"", b"", b"", False)),
@@ -187,7 +187,9 @@ def recorded(mode: Mode) -> Conversation:
     """Return a conversation from the first byte to the server's goodbye."""
     recorder, speaker = Recorder(), Speaker()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(patch.object(sharing, "SHARED_BYTES_MIN", ARRAY.nbytes))  # else frames would be large
+        # Else frames with a buffer would be so large that there would be time for few changes of them.
+        stack.enter_context(patch.object(values, "OUT_OF_BAND_BYTES_MIN", ARRAY.nbytes))
+        stack.enter_context(patch.object(sharing, "SHARED_BYTES_MIN", ARRAY.nbytes))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wl-"))
         server = Server(f"unix:{folder}/s", SECRET, speaker, print)
         server.start()

@@ -21,10 +21,17 @@ from weaverlab.transport.sockets import connect
 from weaverlab.wire import FrameReader, Kind, Mode, ServerHandshake, encode_value
 from weaverlab.wire.frames import HEADER, Flag
 from weaverlab.wire.handshake import MESSAGE_BYTES
+from weaverlab.wire.values import OUT_OF_BAND_BYTES_MIN
 
 TIMEOUT_S = 10.0
 NO_OPCODE = b"\xff"
-VALUE = ({"name": "tea", "sizes": [1, 2.5, 10**30]}, {3, 4}, "x" * 300, numpy.arange(600), (None, b"bytes", 2j))
+VALUE = (
+    {"name": "tea", "sizes": [1, 2.5, 10**30]},
+    {3, 4},
+    "x" * 300,
+    numpy.arange(OUT_OF_BAND_BYTES_MIN // 8),
+    (None, b"bytes", 2j),
+)
 PAYLOAD, BUFFERS, _ = encode_value(VALUE)
 GOOD = encode_value(("still here",))[0]
 
