@@ -143,10 +143,10 @@ async def test_a_line_serves_who_came_first_and_a_place_that_is_given_up_goes_to
 async def test_a_server_reads_no_more_calls_than_it_may_execute_at_once(world, few_calls):
     handler = counting(world)
     caller = Frozen(world, Mode.MUX)
-    for call_id in range(FEW):
+    for call_id in range(1, FEW + 1):
         caller.send(call_id, ECHO, 20.0)
     await wait_until(lambda: handler.executing == FEW)
-    for call_id in range(FEW, 4 * FEW):
+    for call_id in range(FEW + 1, 4 * FEW + 1):
         caller.send(call_id, ECHO, 20.0)
     await asyncio.sleep(0.05)  # for a mistake to show
     assert handler.executed == FEW
@@ -162,7 +162,7 @@ async def test_a_server_holds_no_more_arguments_than_it_may(world, monkeypatch):
     handler = counting(world)
     caller = Frozen(world, Mode.MUX)
     sending = asyncio.create_task(
-        asyncio.to_thread(lambda: [caller.send(call_id, ECHO, 20.0, "x" * 500_000) for call_id in range(20)])
+        asyncio.to_thread(lambda: [caller.send(call_id, ECHO, 20.0, "x" * 500_000) for call_id in range(1, 21)])
     )
     await wait_until(lambda: handler.executing >= 2)
     await asyncio.sleep(0.05)  # for a mistake to show
@@ -176,12 +176,11 @@ async def test_a_server_holds_no_more_arguments_than_it_may(world, monkeypatch):
 
 
 async def test_calls_are_not_begun_while_the_answers_to_others_are_not_read(world, monkeypatch):
-    for module in (stream, server_mux):
-        monkeypatch.setattr(module, "QUEUED_BYTES_MAX", 1_000_000)
+    monkeypatch.setattr(stream, "QUEUED_BYTES_MAX", 1_000_000)
     handler = counting(world, answer_bytes=10_000_000)
     handler.release.set()
     caller = Frozen(world, Mode.MUX)
-    for call_id in range(20):  # which arrive together
+    for call_id in range(1, 21):  # which arrive together
         caller.send(call_id, ECHO, 20.0)
     await wait_until(lambda: handler.executed)
     await asyncio.sleep(0.05)  # for a mistake to show
@@ -197,7 +196,7 @@ async def test_answers_that_are_not_read_are_dropped_when_they_are_too_many_and_
     monkeypatch.setattr(server_mux, "UNREAD_BYTES_MAX", 25_000_000)
     handler = counting(world, answer_bytes=10_000_000)
     caller = Frozen(world, Mode.MUX)
-    for call_id in range(20):
+    for call_id in range(1, 21):
         caller.send(call_id, ECHO, 20.0)
     await wait_until(lambda: handler.executing == 20)
 
@@ -214,18 +213,17 @@ async def test_answers_that_are_not_read_are_dropped_when_they_are_too_many_and_
 
 
 async def test_a_call_that_waits_to_be_begun_can_be_cancelled(world, monkeypatch):
-    for module in (stream, server_mux):
-        monkeypatch.setattr(module, "QUEUED_BYTES_MAX", 1_000_000)
+    monkeypatch.setattr(stream, "QUEUED_BYTES_MAX", 1_000_000)
     monkeypatch.setattr(server_mux, "GRACE_S", 0.01)
     handler = counting(world, answer_bytes=10_000_000)
     handler.release.set()
     caller = Frozen(world, Mode.MUX)
-    for call_id in range(10):
-        caller.send(call_id, HOLD, 20.0 if call_id < 5 else 0.05)
+    for call_id in range(1, 11):
+        caller.send(call_id, HOLD, 20.0 if call_id <= 5 else 0.05)
     await asyncio.sleep(0.2)
 
     answers = await asyncio.to_thread(caller.receive, 10)
 
-    assert [call_id for call_id, answer in sorted(answers.items()) if answer.ok] == list(range(5))
+    assert [call_id for call_id, answer in sorted(answers.items()) if answer.ok] == [1, 2, 3, 4, 5]
     assert handler.executed == 5
     caller.sock.close()

@@ -100,13 +100,13 @@ def test_deadlines_of_tasks_are_kept_in_the_order_of_time_not_of_calls(world):
     world.serve()
     caller = Frozen(world, Mode.MUX)
     order = []
-    for call_id, timeout_s in enumerate((0.3, 0.1, 0.2)):
+    for call_id, timeout_s in enumerate((0.3, 0.1, 0.2), 1):
         caller.send(call_id, HOLD, timeout_s)
 
     while len(order) < 3:
         order += caller.receive(1)
 
-    assert order == [1, 2, 0]
+    assert order == [2, 3, 1]
     caller.sock.close()
 
 

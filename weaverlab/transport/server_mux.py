@@ -15,7 +15,7 @@ from typing import Any
 from weaverlab.errors import CallLost
 from weaverlab.transport.handler import GRACE_S, Handler, encode_answer, encode_failure, logger, out_of_time
 from weaverlab.transport.patience import executed
-from weaverlab.transport.stream import CALLS_MAX, QUEUED_BYTES_MAX, Stream
+from weaverlab.transport.stream import CALLS_MAX, Stream
 from weaverlab.transport.streaming_server import AsyncStreams
 from weaverlab.transport.tls import Connected
 from weaverlab.wire import Call, Message, Notice, Role
@@ -85,7 +85,8 @@ class ServerLink(Stream):
         self._is_in_batch = False
         if self._queue:
             self.flush()
-        self._read_or_not()
+        if self._waits_writable or len(self._running) >= CALLS_MAX or self._held_bytes >= HELD_BYTES_MAX:
+            self._read_or_not()
 
     def on_drained(self) -> None:
         if self._line.waiters:
@@ -109,11 +110,11 @@ class ServerLink(Stream):
 
     async def _answer(self, call: Call) -> None:
         executed.set(call)
-        is_large = len(call.payload) >= LARGE_BYTES_MIN or bool(call.buffers)
+        is_large = call.buffers or len(call.payload) >= LARGE_BYTES_MIN
         if is_large:
             self._held_bytes += call.args_bytes
         try:
-            if self.bytes_written - self.bytes_sent > QUEUED_BYTES_MAX:
+            if self._waits_writable:
                 await self._wait_read()
             reply = await self._handler.call_async(call)
             pieces = encode_answer(self._handler, call, reply, self._max_frame_bytes)
@@ -142,7 +143,7 @@ class ServerLink(Stream):
         self._line.let_in(1)  # the next one looks when this call may have been answered
 
     def _send(self, call: Call, pieces: Pieces) -> None:
-        if self.bytes_written - self.bytes_sent > UNREAD_BYTES_MAX:
+        if self._waits_writable and self.bytes_written - self.bytes_sent > UNREAD_BYTES_MAX:
             reason = f"it was executed, but its answer was dropped: its caller has not read {UNREAD_BYTES_MAX:,} bytes"
             pieces = encode_failure(self._handler, call, CallLost(reason, maybe_executed=True))
         head, rest = self.sharing.place(pieces) if pieces[1] else pieces
