@@ -301,6 +301,7 @@ def test_giving_a_peer_up_loses_the_calls_that_may_be_lost_and_no_other(world, r
             assert caught.value.maybe_executed
             with pytest.raises(Unreachable):
                 await channel.call(ECHO, "refused", 5.0)
+            assert await asyncio.to_thread(world.methods.cancelled.wait, 5)
             world.methods.release.set()
             assert (await hopeful).value == "held"
             channel.give_up(False)
