@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import pytest
 
-from tests.transport.conftest import ECHO, SECRET, Methods, World, descriptors
+from tests.transport.conftest import ECHO, IGNORE, SECRET, Methods, World, descriptors
 from tests.transport.holders import segments_of
 from weaverlab.transport import AsyncChannel, Call, Reply, segments, sharing
 from weaverlab.transport.segments import GRANULES, Incoming, Outgoing
@@ -20,11 +23,19 @@ LARGE = sharing.SHARED_BYTES_MIN
 MiB = 1024 * 1024
 
 
+def wait_until(holds: Callable[[], object]) -> None:
+    ends_s = time.monotonic() + 5.0
+    while not holds():
+        assert time.monotonic() < ends_s, "it did not come true"
+        time.sleep(0.001)
+
+
 class Echo(Methods):
     """Keeps nothing of what it is sent."""
 
     def _reply(self, call: Call) -> Reply:
-        return Reply(True, b"", call.args())
+        args = call.args()
+        return Reply(True, b"", None if call.method == IGNORE else args)
 
 
 @pytest.fixture
@@ -158,6 +169,32 @@ def test_a_system_without_such_memory_does_without(world, placed, monkeypatch):
     for _ in range(3):
         assert (pool.call(ECHO, (array,), 5.0).value[0] == array).all()
     assert placed == []
+
+
+def used_granules() -> int:
+    return sum(incoming._memory[:GRANULES].count(1) for incoming in segments._incoming)
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["blocking", "awaited"])
+def test_arguments_are_freed_when_the_call_is_answered_and_not_when_the_next_one_comes(world, placed, is_async):
+    world.serve()
+    pool, array = world.pool(), numpy.arange(MiB // 8)
+
+    async def calls() -> None:
+        channel = AsyncChannel(world.address, SECRET)
+        for _ in range(3):
+            await channel.call(IGNORE, (array,), 5.0)
+        await asyncio.to_thread(wait_until, lambda: not used_granules())
+        channel.close()
+
+    if is_async:
+        asyncio.run(calls())
+    else:
+        for _ in range(3):
+            pool.call(IGNORE, (array,), 5.0)
+
+    wait_until(lambda: not used_granules())
+    assert placed == [MiB] * 2
 
 
 def test_a_socket_to_another_host_announces_nothing():

@@ -93,7 +93,7 @@ class SyncConnection:
     def _stream(self, call: StreamCall) -> None:
         self._is_streaming = True
         if not self._is_draining:  # asked after the line above: either we see the other thread, or it sees us
-            serve_stream(self._sock, self._receive_rest, self._handler, call, self._max_frame_bytes)
+            serve_stream(self._sock, self._sharing, self._receive_rest, self._handler, call, self._max_frame_bytes)
         self._is_streaming = False
         if self._is_draining:
             _shutdown(self._sock, socket.SHUT_RD)

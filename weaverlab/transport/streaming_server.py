@@ -17,6 +17,7 @@ from typing import Protocol
 from weaverlab.errors import CannotTravel, ProtocolError
 from weaverlab.transport.handler import GRACE_S, Handler, encode_answer, encode_failure, out_of_time
 from weaverlab.transport.patience import executed
+from weaverlab.transport.sharing import Sharing
 from weaverlab.transport.sockets import send_pieces
 from weaverlab.transport.tls import Connected
 from weaverlab.wire import Message, Reply, encode_value
@@ -29,6 +30,7 @@ from weaverlab.wire.window import SendWindow
 
 def serve_stream(
     sock: Connected,
+    sharing: Sharing,
     receive: Callable[[], list[Message]],
     handler: Handler,
     call: StreamCall,
@@ -46,6 +48,8 @@ def serve_stream(
     with contextlib.closing(handler.stream(call)) as answers:
         for answer in answers:
             (head, rest), is_end = encode_next(handler, call, answer, window, max_frame_bytes)
+            if rest:
+                head, rest = sharing.place((head, rest))
             if rest:
                 send_pieces(sock, (head, *rest))
             else:
@@ -76,6 +80,8 @@ def encode_next(
 
 class Shared(Protocol):
     """What the streams of a connection need of it."""
+
+    sharing: Sharing
 
     @property
     def is_congested(self) -> bool: ...
@@ -149,6 +155,7 @@ class AsyncStreams:
         raise AssertionError("a handler must end a stream with a reply")
 
     def _send(self, pieces: Pieces) -> None:
+        pieces = self._link.sharing.place(pieces) if pieces[1] else pieces
         self._link.write(*pieces, frame_bytes(*pieces), False)
 
 

@@ -254,7 +254,8 @@ class SyncLink:
         if not timeout_s <= self._timeout_s <= timeout_s * TIMEOUT_SLACK:
             self._set_timeout(timeout_s)
         try:
-            return self._send_rest([pieces[0], *pieces[1]], 0, timeout_s)
+            head, rest = self._sharing.place(pieces) if pieces[1] else pieces
+            return self._send_rest([head, *rest], 0, timeout_s)
         except TimeoutError:
             raise DeadlineExceeded(f"{self._address}: the peer did not take it within {timeout_s:g} s") from None
         except (OSError, GivenUp) as error:
