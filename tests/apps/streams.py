@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import weaverlab as weaver
-from weaverlab import Antipode, Component, Ref, not_retriable
+from weaverlab import Antipode, Component, Interface, Ref, not_retriable
 from weaverlab.runtime import context
 
 ITEM_BYTES = 256 * 1024
@@ -203,3 +203,20 @@ class Writer(Component):
         for number in range(n):
             self.posts.write("posts", str(number), "text")
             yield weaver.get_lineage()
+
+
+class Feed(Interface):
+    def numbers(self, n: int) -> Iterator[int]: ...
+    def ticks(self, n: int) -> AsyncIterator[int]: ...
+
+
+class Adder(Component):
+    """Adds up what a feed streams."""
+
+    feed: Ref[Feed]
+
+    def total(self, n: int) -> int:
+        return sum(self.feed.numbers(n))
+
+    async def total_async(self, n: int) -> int:
+        return sum([tick async for tick in self.feed.ticks(n)])

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import weaverlab as weaver
-from tests.apps.streams import ITEM_BYTES, Relay, Source, TooMany, Writer
+from tests.apps.streams import ITEM_BYTES, Adder, Feed, Relay, Source, TooMany, Writer
 from weaverlab.errors import CallLost, CannotTravel, DeadlineExceeded
 from weaverlab.history import Event, Finished, Invoked, Returned, Started
 from weaverlab.runtime import context
@@ -119,6 +119,23 @@ def test_a_callee_may_stream_what_another_streams(deploy: Deploy) -> None:
     assert asyncio.run(collected(relay.ticks(100))) == list(range(0, -100, -1))
     assert list(islice(relay.whole(), 3)) == [0, 1, 2]
     assert soon(lambda: "relayed" in source.endings())
+
+
+class FakeFeed:
+    """Answers a stream with a list, and another with a generator: any iterable will do."""
+
+    def numbers(self, n: int) -> list[int]:
+        return [n, n]
+
+    async def ticks(self, n: int) -> AsyncIterator[int]:
+        yield n
+
+
+@every_deployer
+def test_a_fake_may_stand_in_for_what_streams(deploy: Deploy) -> None:
+    adder = deploy(Adder, fakes={Feed: FakeFeed()}).get(Adder)
+
+    assert (adder.total(3), asyncio.run(adder.total_async(4))) == (6, 4)
 
 
 # Ends
