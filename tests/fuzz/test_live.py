@@ -48,6 +48,8 @@ def test_a_server_says_why_it_closed_a_connection(mode: Mode, caplog: pytest.Log
     with ward() as here, caplog.at_level(logging.WARNING, "weaverlab.transport"):
         for case in itertools.islice(frames, 0, None, SERVER_EVERY):
             expected = check_frames(case.mutant, Said.BY_SERVER).error
+            if mode is Mode.SYNC and "ids must grow" in expected:
+                continue  # they need not where calls go one at a time
             caplog.clear()
             with connect(here.address, SECRET, mode, TIMEOUT_S) as sock:
                 sock.settimeout(TIMEOUT_S)
