@@ -21,7 +21,7 @@ LIMIT = "limit"
 # Not counted: the first calls open connections, and the first large ones make and map memory. Else a slow first call
 # would be taken for what all calls cost, and a block would be a single one.
 WARM_UP_CALLS = 3
-CROWD_FACTOR = 3  # blocks of many callers last longer, since their start and end are ragged
+CROWD_FACTOR = 2  # blocks of many callers last longer, since their start and end are ragged
 
 
 class BlockingMethods(System):

@@ -11,10 +11,12 @@ from benchmarks.growth.sweeps import Quantity, Sweep, quantities, shown
 from benchmarks.growth.verdict import points_of
 from benchmarks.plot import new_pyplot, save
 from benchmarks.summary import Figure, Key, Spread
+from weaverlab.observe.units import bytes_text
 
 COLUMNS = 4
 COLOURS = ("#1f6f8b", "#e07a1f", "#3a7d44", "#b23a48")
 GREY = "#888888"
+TICKS_MAX = 5  # more labels would touch each other
 
 
 def draw(figures: Mapping[Key, Figure], path: Path) -> None:
@@ -63,12 +65,17 @@ def _draw_panel(axis: Any, figures: Mapping[Key, Figure], sweep: Sweep, quantity
 
 def _scale(axis: Any, sweep: Sweep, is_log: bool) -> None:
     if sweep.is_log:
-        axis.set_xscale("symlog" if 0 in sweep.points else "log", base=2 if sweep.points[-1] < 10_000 else 10)
-        axis.xaxis.set_major_formatter("{x:,.0f}")
+        axis.set_xscale("symlog" if 0 in sweep.points else "log", base=2)
+        axis.set_xticks(sweep.points[:: math.ceil(len(sweep.points) / TICKS_MAX)], minor=False)
+    is_bytes = sweep.label.startswith("bytes")
+    axis.xaxis.set_major_formatter(lambda value, position: bytes_text(value) if is_bytes else f"{value:,.0f}")
+    axis.xaxis.set_minor_formatter(lambda value, position: "")
     if is_log:
         axis.set_yscale("log")
     else:
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.15 * axis.get_ylim()[1])
+    axis.yaxis.set_major_formatter(lambda value, position: f"{value:,.10g}")
+    axis.yaxis.set_minor_formatter(lambda value, position: "")
 
 
 def _shown(drawn: str, point: int, cost: Spread) -> Spread:

@@ -1,6 +1,7 @@
 """The sweep "pressure": more and more calls wait for a callee that does not get on, until their deadline.
 
-What is queued has to be bounded, at both ends, by something else than the number of callers.
+What is queued has to be bounded, at both ends, by something else than the number of callers. It is by now at the first
+point, so the memory of the callee has to be level; that of the caller grows by the callers themselves.
 """
 
 from __future__ import annotations

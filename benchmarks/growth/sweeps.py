@@ -163,8 +163,8 @@ SWEEPS = (
         "pressure",
         "Slow callee",
         "calls of 64 KiB that wait for it",
-        doubled(64, 4096, 4),
-        (64, 1024),
+        doubled(1024, 8192),
+        (1024, 4096),
         (Quantity("peak", "peak memory (RSS)", "MB", ("caller", "callee"), is_log=False),),
     ),
 )
