@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from weaverlab.transport.segments import Incoming, Outgoing
     from weaverlab.transport.tls import Connected
 
-# Buffers that are smaller together than this go through the socket. At 16 KiB an echo takes as long on either way; from
-# 64 KiB on it takes 10 to 80 % less through memory. What is held takes whole granules, which are of this size.
+# Buffers that are smaller together than this go through the socket. An echo of an array takes as long on either way at
+# 64 KiB, 11 % less through memory at 256 KiB and 36 % less at 1 MiB; and what is held takes granules of this size.
 SHARED_BYTES_MIN = 64 * 1024
 
 _CREDENTIALS = Struct("@iII")  # struct ucred: pid, uid, gid
