@@ -52,7 +52,7 @@ def deploy(
         progress: is told how many weavelets are ready, and of how many, while they start.
 
     Raises:
-        DeclarationError, ConfigError, BundleError: all faults at once, before any process is started.
+        DeclarationError, ConfigError, BundleError: all faults at once, before any weavelet is started.
         DeployError: something failed while starting, with the traceback; no process is left.
     """
     if deployer not in DEPLOYERS and (isinstance(deployer, type) or not isinstance(deployer, Engine)):

@@ -59,7 +59,7 @@ def start_version(asked: Asked, deployment_id: str, output: Output, progress: Pr
     The addresses of its listeners are opened in `fronts`; clients that connect wait until they lead to this version.
 
     Raises:
-        DeclarationError, ConfigError, BundleError: all faults at once, before any process is started.
+        DeclarationError, ConfigError, BundleError: all faults at once, before any weavelet is started.
         DeployError: something failed while starting, with the traceback; no process is left.
     """
     plan = make_plan(asked.components, asked.config, asked.replicas, asked.colocate, asked.fakes)
@@ -81,8 +81,11 @@ def _backend(
         return "", Single(plan, deployment_id, output)
     if deployer == "rpc":
         return "", Rpc(plan, deployment_id, output, proxies)
+    engine = deployer
+    if engine == "multi":
+        engine = LocalProcesses(plan.config.multi.start_method)
+        engine.prepare()
     from weaverlab import bundle
 
     code = bundle.build([spec.implementation for spec in plan.app.components.values()])
-    engine = LocalProcesses(plan.config.multi.start_method) if deployer == "multi" else deployer
     return code.version, Multi(plan, deployment_id, code, output, engine, proxies)
