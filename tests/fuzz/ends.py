@@ -8,10 +8,7 @@ which is how a hang shows without a clock. Not in here: values. Nothing is unpic
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import sys
-import threading
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -175,25 +172,8 @@ def bounded_steps(data: bytes) -> Iterator[None]:
             sys.setprofile(None)
             raise TooManySteps(f"in {frame.f_code.co_name}")
 
-    _let_one_arrive()
     sys.setprofile(count)
     try:
         yield
     finally:
         sys.setprofile(None)
-
-
-class _Arrived(Exception):
-    """Raised in this thread by itself."""
-
-
-def _let_one_arrive() -> None:
-    """Raise something asynchronously here, and let it arrive.
-
-    CPython 3.11 hangs when it profiles or traces after an exception was raised in any thread that way (a cancelled
-    method) and did not arrive: the interpreter goes on looking for it. One that arrives ends that.
-    """
-    with contextlib.suppress(_Arrived):
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), ctypes.py_object(_Arrived))
-        for _ in range(1_000):
-            pass

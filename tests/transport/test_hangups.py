@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -249,6 +250,30 @@ def test_what_has_been_raised_but_has_not_arrived_when_the_method_returns_is_tak
     os.close(writer)
 
     assert after == [os.getpid()] * 100
+
+
+PROFILED = """
+import socket, sys, threading
+from weaverlab.clock import SystemClock
+from weaverlab.transport.hangups import Watcher
+
+watcher = Watcher()
+ours, theirs = socket.socketpair()
+watch = watcher.watch(ours)
+watch.is_cancelled = True  # as at a hang-up that came just before the method's window was shut
+watch.run(SystemClock.now_s() + 20, len, ((),))
+sys.setprofile(lambda *event: None)
+(lambda: print("profiled"))()
+sys.setprofile(None)
+watcher.stop()
+"""
+
+
+def test_a_process_in_which_a_method_was_cancelled_can_be_profiled_and_traced() -> None:
+    """Python 3.11 hangs when it is profiled after an exception was taken back that had been raised in a thread."""
+    profiled = subprocess.run([sys.executable, "-c", PROFILED], capture_output=True, text=True, timeout=20)
+
+    assert (profiled.stdout, profiled.stderr) == ("profiled\n", "")
 
 
 class Racer:

@@ -14,8 +14,8 @@ call costs a few attributes, and a lock when there is something to sort out:
     ends_s = its deadline          window open   is_cancelled = True
     the method runs                              if the window is open: raise in that thread
     ends_s = inf                   window shut
-    if is_cancelled: with the lock, take back
-    what has been raised but has not arrived
+    if is_cancelled: let arrive, here, what has
+    been raised but has not arrived
 
 Each side writes before it reads what the other wrote, so at least one of them sees the other. Where there is no epoll
 (macOS), deadlines are noticed and hang-ups are not. Not in here: what the caller is told (see `runtime.dispatch`).
@@ -100,10 +100,17 @@ class Watch:
                 loop.call_soon_threadsafe(_nothing)
 
     def _take_back(self) -> None:
-        """See to it that nothing arrives later. What has been raised may arrive in here, and then it is done, too."""
-        with self._watcher.lock:
-            _raise_in_thread(self._thread_id, None)
-            self.is_cancelled = False
+        """See to it that nothing arrives later: let it arrive in here.
+
+        There is room for one at a time, so raising it once more takes the place of one that has not arrived. (Python
+        can take back without raising, too, but 3.11 then goes on looking for it, and hangs when it is traced.)
+        """
+        with contextlib.suppress(Cancelled):
+            with self._watcher.lock:
+                self.is_cancelled = False
+                _raise_in_thread(self._thread_id, Cancelled)
+            while True:  # for one step or two
+                pass
 
 
 class Watcher:
@@ -214,12 +221,11 @@ class _OfThisThread(threading.local):
 of_this_thread = _OfThisThread()
 
 
-def _raise_in_thread(thread_id: int, error: type[BaseException] | None) -> None:
-    """Raise `error` in a thread at its next step; None takes back one that has not arrived."""
+def _raise_in_thread(thread_id: int, error: type[BaseException]) -> None:
+    """Raise `error` in a thread at its next step, in place of one that has not arrived."""
     from ctypes import c_ulong, py_object, pythonapi  # 3 ms, and most processes never need it
 
-    what: Any = py_object() if error is None else py_object(error)
-    pythonapi.PyThreadState_SetAsyncExc(c_ulong(thread_id), what)  # holds the interpreter's own lock meanwhile
+    pythonapi.PyThreadState_SetAsyncExc(c_ulong(thread_id), py_object(error))  # holds the interpreter's lock meanwhile
 
 
 def _nothing() -> None:
