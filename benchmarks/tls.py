@@ -2,8 +2,8 @@
 
     python -m benchmarks.tls [--blocks 9]
 
-Each line is the median time of a call without and with TLS, what is added, and the ratio with its quartiles. Also how
-long a deployment takes to be ready, and to connect for the first time.
+Each line: the median time of a call, and the CPU time that both processes spend on it, without and with TLS. On a busy
+machine the CPU times are the ones to look at.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
 
@@ -20,7 +20,7 @@ import numpy
 
 import weaverlab as weaver
 from benchmarks.ours import EchoService
-from benchmarks.timing import by_turns, time_awaits, time_calls
+from benchmarks.timing import Run, by_turns, cpu_clock, time_awaits, time_calls
 from weaverlab.config import parse
 
 BLOCK_S = 0.1
@@ -33,31 +33,46 @@ VALUES = {
 CONFIGS = {"plain": parse(""), "tls": parse("[multi]\nmtls = true")}
 
 
+class Metered:
+    """A run that also takes down the CPU time of a call, in µs."""
+
+    def __init__(self, run: Run, pids: Iterable[int]) -> None:
+        self._run = run
+        self._cpu_s = cpu_clock(pids)
+        self.cpu_us: list[float] = []
+
+    def __call__(self, count: int) -> float:
+        cpu_s = self._cpu_s()
+        elapsed_s = self._run(count)
+        self.cpu_us.append((self._cpu_s() - cpu_s) / count * 1e6)
+        return elapsed_s
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=int, default=9, help="blocks of a tenth of a second for each figure")
     blocks = max(5, parser.parse_args().blocks)
-    print(f"{'':<28}{'plain µs':>12}{'TLS µs':>12}{'added µs':>12}{'ratio':>8}   quartiles")
+    print(f"{'':<26}{'µs plain':>11}{'TLS':>11}{'ratio':>7}{'CPU µs plain':>15}{'TLS':>11}{'ratio':>7}")
     with ExitStack() as stack:
         loop = asyncio.new_event_loop()
         stack.callback(loop.close)
-        apps = {
-            name: stack.enter_context(weaver.deploy(EchoService, config=config)) for name, config in CONFIGS.items()
-        }
+        apps = [stack.enter_context(weaver.deploy(EchoService, config=config)) for config in CONFIGS.values()]
+        pids = [app.replicas()[0].pid for app in apps]
+        handles = [app.get(EchoService) for app in apps]
         for what, value in VALUES.items():
-            handles = {name: app.get(EchoService) for name, app in apps.items()}
-            show(f"{what}, sync", blocks, {n: partial(time_calls, h.echo, value) for n, h in handles.items()})
-            show(f"{what}, async", blocks, {n: partial(awaited, loop, h, value) for n, h in handles.items()})
-    show("deploy and first call", blocks, {name: partial(deploys, config) for name, config in CONFIGS.items()})
+            show(f"{what}, sync", blocks, [partial(time_calls, h.echo, value) for h in handles], pids)
+            show(f"{what}, async", blocks, [partial(awaited, loop, h, value) for h in handles], pids)
+    show("deploy, call, stop", blocks, [partial(deploys, config) for config in CONFIGS.values()], [])
 
 
-def show(what: str, blocks: int, tracks: dict[str, Callable[[int], float]]) -> None:
-    times_s = by_turns(tracks, blocks, BLOCK_S)
-    plain_us, tls_us = (statistics.median(times_s[name]) * 1e6 for name in ("plain", "tls"))
-    ratios = [tls / plain for tls, plain in zip(times_s["tls"], times_s["plain"], strict=True)]
-    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    added_us = tls_us - plain_us
-    print(f"{what:<28}{plain_us:>12,.1f}{tls_us:>12,.1f}{added_us:>12,.1f}{middle:>8.2f}   {low:.2f}-{high:.2f}")
+def show(what: str, blocks: int, runs: list[Run], pids: list[int]) -> None:
+    """Measure the two runs and print a line; `pids` are those of their callees, whose CPU time counts too."""
+    metered = {name: Metered(run, pids) for name, run in zip(CONFIGS, runs, strict=True)}
+    times_s = by_turns(metered, blocks, BLOCK_S)
+    plain, tls = (statistics.median(times_s[name]) * 1e6 for name in CONFIGS)
+    cpu_plain, cpu_tls = (statistics.median(metered[name].cpu_us[-blocks:]) for name in CONFIGS)
+    times = f"{plain:>11,.1f}{tls:>11,.1f}{tls / plain:>7.2f}"
+    print(f"{what:<26}{times}{cpu_plain:>15,.1f}{cpu_tls:>11,.1f}{cpu_tls / cpu_plain:>7.2f}")
 
 
 def awaited(loop: asyncio.AbstractEventLoop, handle: EchoService, value: object, count: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator, Iterator
 
 from weaverlab import Antipode, Component, Ref
 
@@ -19,6 +20,14 @@ class Ledger(Component):
 
     def entries(self) -> list[object]:
         return self._entries
+
+    def lines(self, count: int) -> Iterator[str]:
+        for number in range(count):
+            yield f"line {number}" * 100
+
+    async def lines_async(self, count: int) -> AsyncIterator[str]:
+        for line in self.lines(count):
+            yield line
 
     async def enter_async(self, entry: object) -> int:
         return self.enter(entry)

@@ -25,6 +25,9 @@ from weaverlab.runtime.failures import unpack
 from weaverlab.runtime.logs import LogEntry
 from weaverlab.transport import AsyncChannel, SyncPool
 from weaverlab.transport.patience import Patience, never
+from weaverlab.transport.streaming_async import open_async_stream
+from weaverlab.transport.streaming_sync import open_sync_stream
+from weaverlab.transport.terms import Terms
 from weaverlab.transport.tls import PeerTls, Tls
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
@@ -151,6 +154,45 @@ def test_a_weavelet_cannot_call_what_it_has_no_ref_to(app, log, caller, componen
     assert not error.maybe_executed
     assert f"{component}.{method} was refused to {caller}" in str(error)
     assert log.wait_for(f"refused a call: {caller} called {component}.{method}")
+
+
+def test_streams_are_read_over_tls(app):
+    ledger = app.get(Ledger)
+
+    async def read() -> list[str]:
+        return [line async for line in ledger.lines_async(500)]
+
+    expected = [f"line {number}" * 100 for number in range(500)]
+    assert list(ledger.lines(500)) == expected
+    assert asyncio.run(read()) == expected
+
+
+@pytest.mark.parametrize("path", ["sync", "async"])
+def test_a_weavelet_cannot_read_a_stream_of_what_it_has_no_ref_to(app, log, path):
+    where, tls = address_of(app, "Ledger/0"), toward(app, "Ledger/0", "Lonely/0")
+    terms = Terms(TIMEOUT_S, TIMEOUT_S, b"", b"", b"", may_give_up=False)
+
+    if path == "sync":
+        pool = SyncPool(where, secret_of(app), tls=tls)
+        stream = open_sync_stream(pool, number_of(app, "Ledger", "lines"), (5,), terms)
+        end = stream.receive(TIMEOUT_S)
+        stream.close()
+        pool.close()
+    else:
+
+        async def read() -> object:
+            channel = AsyncChannel(where, secret_of(app), tls=tls)
+            stream = await open_async_stream(channel, number_of(app, "Ledger", "lines_async"), (5,), terms)
+            end = await stream.receive(TIMEOUT_S)
+            stream.close()
+            channel.close()
+            return end
+
+        end = asyncio.run(read())
+
+    assert not end.ok
+    assert isinstance(unpack(end.value), NotPermitted)
+    assert log.wait_for("refused a call: Lonely/0 called Ledger.lines")
 
 
 def test_a_weavelet_can_call_what_it_has_a_ref_to(app):

@@ -82,14 +82,19 @@ class Permitted:
         return await self._handler.call_async(call)
 
     def stream(self, call: StreamCall) -> Generator[Item | Reply, None, None]:
-        if call.method not in self._allowed:
-            self._refuse(call)
-        return self._handler.stream(call)
+        return self._handler.stream(call) if call.method in self._allowed else self._refused_stream(call)
 
     def stream_async(self, call: StreamCall) -> AsyncGenerator[Item | Reply, None]:
         if call.method not in self._allowed:
             self._refuse(call)
         return self._handler.stream_async(call)
+
+    def _refused_stream(self, call: StreamCall) -> Generator[Item | Reply, None, None]:
+        """Yield the end of a stream that does not begin: the connection's thread expects no exception there."""
+        try:
+            self._refuse(call)
+        except NotPermitted as error:
+            yield Reply(False, b"", self.failure(call, error))
 
 
 def group_of(replica: str) -> str:
