@@ -9,5 +9,5 @@
     summary, goals      raw numbers to figures; what the figures should be
     table, plot, report, check    figures as text, pictures, a page, and against a baseline
 
-Beside them are programs of their own: `faults`, `proxy` and `routing`.
+Beside them are programs of their own: `faults`, `proxy`, `routing` and `tls`.
 """
