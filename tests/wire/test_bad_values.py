@@ -1,6 +1,6 @@
 """Values whose own code raises while they are pickled or unpickled: always CannotTravel, which says what and why.
 
-But for KeyboardInterrupt: nobody can tell it from a Ctrl-C, which is for whoever waits.
+But for KeyboardInterrupt and Cancelled: nobody can tell them from a Ctrl-C, or from a caller that has left.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.wire.bad_values import AT_PICKLING, AT_UNPICKLING, ERRORS, Nested, Unspeakable
-from weaverlab.errors import CannotTravel
+from weaverlab.errors import Cancelled, CannotTravel
 from weaverlab.wire import decode_value, encode_value
 
 OTHERS = [name for name in ERRORS if name != "an interrupt"]
@@ -47,6 +47,18 @@ def test_a_value_that_raises_when_it_is_unpickled_says_so(error: str) -> None:
 def test_an_interrupt_gets_out(where: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         arrived((AT_PICKLING | AT_UNPICKLING)[where]("an interrupt"))
+
+
+class CancelledMeanwhile:
+    """A value during whose pickling the method that sends it is cancelled."""
+
+    def __reduce__(self) -> str:
+        raise Cancelled
+
+
+def test_a_method_that_is_cancelled_while_it_pickles_learns_of_it() -> None:
+    with pytest.raises(Cancelled):
+        encode_value((CancelledMeanwhile(),))
 
 
 def test_a_value_of_a_module_that_is_not_here_names_the_module() -> None:

@@ -10,7 +10,7 @@ import pickle
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from weaverlab.errors import CannotTravel
+from weaverlab.errors import Cancelled, CannotTravel
 
 # Below this a buffer of its own costs more (a header entry, an allocation, another iovec) than the copies it saves: an
 # echo of an array of 4 to 12 KiB takes 30 us less in the pickle. So much the receiver reads without an allocation, too.
@@ -20,6 +20,8 @@ LARGE_BYTES_MIN = 64 * 1024
 
 Buffer = bytes | bytearray | memoryview
 _dumps, _loads = pickle.dumps, pickle.loads
+# What is raised in a thread from outside (Ctrl-C, a caller that has left), and is no fault of the value at hand.
+FROM_OUTSIDE = (KeyboardInterrupt, Cancelled)
 
 
 # A value ready for the wire: its pickle; its buffers, views of the sender's own memory; whether dill made it.
@@ -44,7 +46,7 @@ def encode_value(value: object) -> Encoded:
                 break
         payload = _dumps(value, 5, buffer_callback=offered.append)
         return _with_buffers(value, payload, offered) if offered else (payload, (), False)
-    except KeyboardInterrupt:  # nobody can tell it from a Ctrl-C
+    except FROM_OUTSIDE:
         raise
     except BaseException as error:  # whatever a __reduce__ or __getstate__ may raise
         return _dilled(value, error)
@@ -81,7 +83,7 @@ def decode_value(payload: Buffer, buffers: Sequence[bytearray | memoryview] = ()
 
             return dill.loads(payload, buffers=buffers)
         return _loads(payload, buffers=buffers) if buffers else _loads(payload)
-    except KeyboardInterrupt:
+    except FROM_OUTSIDE:
         raise
     except BaseException as error:  # whatever a __setstate__ may raise: SystemExit must not end who receives it
         raise CannotTravel(
@@ -139,7 +141,7 @@ def _dilled(value: object, error: BaseException) -> Encoded:
 
     try:
         return dill.dumps(value, protocol=5), (), True
-    except KeyboardInterrupt:
+    except FROM_OUTSIDE:
         raise
     except BaseException as dill_error:
         raise CannotTravel(
@@ -167,7 +169,7 @@ def _culprit(value: object) -> str:
         for number, item in enumerate(value, 1):
             try:
                 pickle.dumps(item, 5)
-            except KeyboardInterrupt:
+            except FROM_OUTSIDE:
                 raise
             except BaseException:
                 return f"Item {number} of {len(value)}, of type {type(item).__qualname__},"
