@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from weaverlab.antipode import BarrierReport, Dependency, Lineage, barriers
-from weaverlab.antipode.barrier import block_mode, conclude, plan
+from weaverlab.antipode import BarrierFaults, BarrierReport, Dependency, Lineage, barriers
+from weaverlab.antipode.barrier import block, conclude, plan
 
 POST = Dependency("posts", "eu", 17)
 USER = Dependency("posts", "us", 4)
@@ -75,16 +75,22 @@ def test_a_dry_run_and_a_barrier_that_is_off_say_so():
     assert str(missing) == "barrier in us, dry run: posts@eu:17 missing (applied 12, 5 behind)"
     assert str(visible) == "barrier in us, dry run: all visible: posts@eu:17"
     assert str(BarrierReport("us", "off")) == "barrier in us: off"
+    assert str(BarrierReport("", "off")) == "barrier: off"  # of a component that is in no region
     assert not BarrierReport("us", "off").is_complete
 
 
-def test_a_block_sets_the_mode_for_itself_and_inner_blocks_win():
-    assert block_mode() is None
+def test_a_block_sets_mode_and_faults_for_itself_and_inner_blocks_win():
+    assert block() is None
     with barriers("off"):
-        with barriers("dry_run"):
-            assert block_mode() == "dry_run"
-        assert block_mode() == "off"
-    assert block_mode() is None
+        with barriers("enforce", BarrierFaults(drop=0.5)):
+            assert block() == ("enforce", BarrierFaults(drop=0.5))
+        assert block() == ("off", BarrierFaults())
+    assert block() is None
+
+
+def test_a_fault_that_is_no_share_is_refused():
+    with pytest.raises(ValueError, match="drop: expected a share from 0 to 1, saw 2"):
+        barriers("enforce", BarrierFaults(2)).__enter__()
 
 
 def test_a_mode_that_does_not_exist_is_refused():

@@ -80,6 +80,38 @@ def test_a_barrier_passes_for_the_compacted_lineage_exactly_when_it_would_for_al
     assert report.is_complete == everything_is_visible
 
 
+@given(st.data(), st.lists(st.sampled_from(["eu", "us"]), min_size=1, max_size=12))
+def test_replicas_that_apply_logs_in_order_have_every_write_of_a_lineage_when_they_have_its_compaction(data, origins):
+    writes = [Dependency("posts", origin, number) for number, origin in enumerate(origins, start=1)]
+    logs = {origin: [one for one in writes if one.scope == origin] for origin in origins}
+    uncompacted = data.draw(st.sets(st.sampled_from(writes)))
+    taken = {origin: data.draw(st.integers(0, len(log))) for origin, log in logs.items()}
+    replica = {one for origin, log in logs.items() for one in log[: taken[origin]]}  # of each log a beginning
+    reached = {origin: max((one.version for one in replica if one.scope == origin), default=0) for origin in logs}
+
+    lineage = Lineage(uncompacted)
+    report = conclude(
+        plan(lineage, {"posts"}),
+        {one: reached[one.scope] for one in lineage},
+        region="us",
+        mode="enforce",
+        waited_s=0.0,
+    )
+
+    assert report.is_complete == (uncompacted <= replica)
+
+
+@given(st.lists(dependencies, max_size=8), st.lists(dependencies, max_size=4))
+def test_dropping_what_has_been_waited_for_leaves_what_is_later_or_elsewhere(many, visible):
+    lineage = Lineage(many)
+    reached = {(one.store, one.scope): one.version for one in Lineage(visible)}
+
+    rest = lineage.without(visible)
+
+    assert list(rest) == [one for one in lineage if one.version > reached.get((one.store, one.scope), -1)]
+    assert rest is not lineage or rest == lineage
+
+
 @given(st.lists(dependencies, max_size=30))
 def test_a_lineage_never_holds_two_versions_of_one_log(many):
     logs = [(one.store, one.scope) for one in Lineage(many)]
@@ -120,7 +152,15 @@ def test_a_lineage_reads_well():
 
 
 @pytest.mark.parametrize(
-    "wrong", [("posts", "eu", -1), ("posts", "eu", 2**64), ("posts", "eu", "17"), ("", "eu", 1), ("posts", None, 1)]
+    "wrong",
+    [
+        ("posts", "eu", -1),
+        ("posts", "eu", 2**64),
+        ("posts", "eu", "17"),
+        ("", "eu", 1),
+        ("posts", None, 1),
+        ("posts", "e\0u", 1),
+    ],
 )
 def test_a_dependency_that_could_not_travel_is_refused_where_it_is_made(wrong):
     with pytest.raises((ValueError, TypeError)):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextvars
 
 from tests.antipode.world import World
-from weaverlab.antipode import Lineage, context, get_lineage, request, transfer
+from weaverlab.antipode import Lineage, branches, context, get_lineage, request, transfer
+from weaverlab.antipode.barrier import conclude, plan
 
 
 def post_and_notify(world: World, value: bytes = b"hello") -> None:
@@ -205,3 +206,54 @@ def test_a_lineage_does_not_carry_values_and_stays_small():
             world.notify("eu", b"%d" % n)
 
         assert len(get_lineage()) <= 2 * 32
+
+
+def test_a_branch_that_nobody_waited_for_is_found_by_whoever_depends_on_the_request():
+    """TrainTicket: cancelling answers before the refund is written, and still the client's next read must find it."""
+    world = World(posts_ms=100)
+    with request():
+        refund = contextvars.copy_context()
+        branches.begin("refund")
+        refund.run(branches.enter, "refund")
+        reply = get_lineage()  # of `cancel`, which returns here
+
+    with request():
+        transfer(reply)
+        assert branches.waited_for() == ("refund",)  # the barrier waits for the branch to end: nobody knows its writes
+        refund.run(world.write, "eu", "refund", b"paid back")
+        branches.settle({"refund": refund.run(context.current)})
+        world.barrier("us")
+        assert world.read("us", "refund").value == b"paid back"
+
+
+def test_a_barrier_need_not_wait_to_say_what_it_would_wait_for():
+    """Barrier placement: looking without waiting, at several places, shows where a barrier is worth its wait."""
+    world = World(posts_ms=100, notes_ms=10)
+    post_and_notify(world)
+    world.now_s = 0.01
+    world.receive("us")
+
+    early = world.look("us")
+    world.now_s = 0.2  # the reader has done other things meanwhile
+    late = world.look("us")
+
+    assert [missing.dependency.store for missing in early.missing] == ["posts"]
+    assert late.is_complete
+
+
+def test_comparing_versions_for_equality_never_ends_once_somebody_else_has_written():
+    """Write identifiers: the Go implementation compares values for equality; here it is a fault that labs switch on."""
+    world = World(posts_ms=0)
+    with request():
+        depends_on = Lineage([world.write("eu", "1", b"first")])
+    with request():
+        world.write("eu", "2", b"of somebody else")
+
+    planned = plan(depends_on, {"posts"})
+    positions = {one: world.posts.log.applied("us", one.scope, world.now_s) for one in depends_on}
+    verdicts = [
+        conclude(planned, positions, region="us", mode="enforce", waited_s=0.0, needs_equality=needs_equality)
+        for needs_equality in (False, True)
+    ]
+
+    assert [verdict.is_complete for verdict in verdicts] == [True, False]

@@ -8,9 +8,11 @@ from weaverlab.antipode.barrier import BarrierReport, Mode, barriers
 from weaverlab.antipode.context import get_lineage, request, transfer
 from weaverlab.antipode.lineage import Dependency, Lineage
 from weaverlab.antipode.packing import MAX_PACKED_BYTES
+from weaverlab.config import BarrierFaults
 
 __all__ = [
     "MAX_PACKED_BYTES",
+    "BarrierFaults",
     "BarrierReport",
     "Dependency",
     "Lineage",

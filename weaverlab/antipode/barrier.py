@@ -15,7 +15,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from weaverlab.antipode.branches import BRANCHES
 from weaverlab.antipode.lineage import Dependency
+from weaverlab.config import NO_FAULTS, BarrierFaults
 
 TIMEOUT_S = 10.0  # a third of the default deadline of a call: a barrier that fails leaves time to answer
 
@@ -23,27 +25,29 @@ OnTimeout = Literal["raise", "report"]
 Mode = Literal["enforce", "dry_run", "off"]
 MODES: tuple[Mode, ...] = ("enforce", "dry_run", "off")
 
-_block_mode: ContextVar[Mode | None] = ContextVar("weaverlab_barriers", default=None)
+_block: ContextVar[tuple[Mode, BarrierFaults] | None] = ContextVar("weaverlab_barriers", default=None)
 
 
 @contextlib.contextmanager
-def barriers(mode: Mode) -> Iterator[None]:
+def barriers(mode: Mode, faults: BarrierFaults = NO_FAULTS) -> Iterator[None]:
     """Let every barrier in this block wait (`enforce`), only report (`dry_run`), or do nothing (`off`).
 
-    It applies to this context; the mode of a component in another process is the deployment's, or its own block's.
+    In a lab, with `faults` (see `antipode.faults`), which every report names. It applies to this context; for a
+    component in another process it is what the deployment says, or a block of its own.
     """
     if mode not in MODES:
         raise ValueError(f"barriers({mode!r}): expected one of {', '.join(map(repr, MODES))}.")
-    token = _block_mode.set(mode)
+    faults.validate()
+    token = _block.set((mode, faults))
     try:
         yield
     finally:
-        _block_mode.reset(token)
+        _block.reset(token)
 
 
-def block_mode() -> Mode | None:
-    """Return the mode of the enclosing `with barriers(...)`, or None when the deployment's own applies."""
-    return _block_mode.get()
+def block() -> tuple[Mode, BarrierFaults] | None:
+    """Return mode and faults of the enclosing `with barriers(...)`, or None when the deployment's own apply."""
+    return _block.get()
 
 
 class Plan(NamedTuple):
@@ -58,7 +62,7 @@ def plan(lineage: Iterable[Dependency], known: Collection[str], wanted: Collecti
     """Group a lineage by store and say which of its stores this barrier waits for.
 
     Args:
-        lineage: the current one; its order decides the order of the report.
+        lineage: the current one; its order decides the order of the report. Branches are left to `branches`.
         known: stores that have a replica where the barrier runs.
         wanted: wait for these only; None for all that are known.
 
@@ -67,7 +71,7 @@ def plan(lineage: Iterable[Dependency], known: Collection[str], wanted: Collecti
         all, so there is nothing to wait for; both are reported rather than passed over in silence.
     """
     by_store: dict[str, list[Dependency]] = {}
-    for dependency in lineage:
+    for dependency in (one for one in lineage if one.store != BRANCHES):
         by_store.setdefault(dependency.store, []).append(dependency)
     here = [store for store in by_store if store in known]
     return Plan(
@@ -89,7 +93,8 @@ class Missing(NamedTuple):
         return self.dependency.version - self.applied
 
     def __str__(self) -> str:
-        return f"{self.dependency} missing (applied {self.applied}, {self.behind} behind)"
+        how_far = f"{self.behind} behind" if self.behind > 0 else "later, but not equal"
+        return f"{self.dependency} missing (applied {self.applied}, {how_far})"
 
 
 class StoreReport(NamedTuple):
@@ -102,7 +107,12 @@ class StoreReport(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class BarrierReport:
-    """How a barrier went: it waited `waited_s` for `stores`, and left out `skipped` and `unknown` ones."""
+    """How a barrier went: it waited `waited_s` for `stores`, and left out `skipped` and `unknown` ones.
+
+    `running` are branches that had not ended, so that nobody knows what to wait for; `gone` those whose process has
+    ended, or that have themselves long ago: what they wrote is not known either, but nothing more will come. `injected`
+    says what this barrier did wrong because it was told to; empty outside of labs.
+    """
 
     region: str
     mode: Mode
@@ -110,6 +120,9 @@ class BarrierReport:
     stores: tuple[StoreReport, ...] = ()
     skipped: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    injected: tuple[str, ...] = ()
 
     @property
     def dry_run(self) -> bool:
@@ -127,29 +140,52 @@ class BarrierReport:
     @property
     def is_complete(self) -> bool:
         """Whether everything this barrier looked at is visible; never true of a barrier that is off."""
-        return self.mode != "off" and not self.missing
+        return self.mode != "off" and not self.missing and not self.running
 
     def __str__(self) -> str:
-        what = "; ".join(map(str, self.missing)) or ", ".join(map(str, self.dependencies)) or "nothing to wait for"
+        lacking = (*map(str, self.missing), *(f"branch {one} has not ended" for one in self.running))
+        what = "; ".join(lacking) or ", ".join(map(str, self.dependencies)) or "nothing to wait for"
+        barrier = f"barrier in {self.region}" if self.region else "barrier"
         if self.mode == "off":
-            head = f"barrier in {self.region}: off"
+            head = f"{barrier}: off"
         elif self.dry_run:
-            head = f"barrier in {self.region}, dry run: {what if self.missing else f'all visible: {what}'}"
-        elif self.missing:
-            head = f"barrier in {self.region} gave up after {self.waited_s:.3g} s: {what}"
+            head = f"{barrier}, dry run: {what if lacking else f'all visible: {what}'}"
+        elif lacking:
+            head = f"{barrier} gave up after {self.waited_s:.3g} s: {what}"
         else:
-            head = f"barrier in {self.region} waited {self.waited_s * 1000:.1f} ms: {what}"
-        notes = (("skipped", self.skipped), ("not stored here", self.unknown))
-        return head + "".join(f"; {note}: {', '.join(stores)}" for note, stores in notes if stores)
+            head = f"{barrier} waited {self.waited_s * 1000:.1f} ms: {what}"
+        notes = (
+            ("skipped", self.skipped),
+            ("not stored here", self.unknown),
+            ("branches gone", self.gone),
+            ("FAULTS INJECTED", self.injected),
+        )
+        return head + "".join(f"; {note}: {', '.join(names)}" for note, names in notes if names)
 
     def __repr__(self) -> str:
         return f"<{self}>"
 
 
 def conclude(
-    plan: Plan, positions: Mapping[Dependency, int], *, region: str, mode: Mode, waited_s: float
+    plan: Plan,
+    positions: Mapping[Dependency, int],
+    *,
+    region: str,
+    mode: Mode,
+    waited_s: float,
+    running: tuple[str, ...] = (),
+    gone: tuple[str, ...] = (),
+    injected: tuple[str, ...] = (),
+    needs_equality: bool = False,
 ) -> BarrierReport:
-    """Compare what was planned with the position that each dependency's log has reached here."""
+    """Compare what was planned with the position that each dependency's log has reached here.
+
+    With `needs_equality`, a fault, a log that has gone further does not do.
+    """
+
+    def is_missing(one: Dependency) -> bool:
+        return positions[one] != one.version if needs_equality else positions[one] < one.version
+
     return BarrierReport(
         region=region,
         mode=mode,
@@ -158,10 +194,13 @@ def conclude(
             StoreReport(
                 store,
                 dependencies,
-                tuple(Missing(one, positions[one]) for one in dependencies if positions[one] < one.version),
+                tuple(Missing(one, positions[one]) for one in dependencies if is_missing(one)),
             )
             for store, dependencies in plan.waits.items()
         ),
         skipped=plan.skipped,
         unknown=plan.unknown,
+        running=running,
+        gone=gone,
+        injected=injected,
     )

@@ -1,4 +1,4 @@
-"""The current lineage: one context variable that calls, replies, messages and stored items flow through.
+"""The current request: its lineage, which calls, replies, messages and stored items carry, and its branches.
 
 Threads begin with an empty lineage and tasks with a copy of their creator's, as context variables do; who starts
 a branch joins it again with `transfer`. Not in here: deadline, trace and metadata, which the runtime keeps.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
+from typing import NamedTuple
 
 from weaverlab.antipode.lineage import EMPTY, Lineage
 
 _lineage: ContextVar[Lineage] = ContextVar("weaverlab_lineage", default=EMPTY)
+begun: ContextVar[frozenset[str]] = ContextVar("weaverlab_begun", default=frozenset())  # see `antipode.branches`
 
 # The runtime calls these two on every call, so they are the variable's own methods: no Python frame in between.
 current: Callable[[], Lineage] = _lineage.get
@@ -28,15 +30,43 @@ def join(lineage: Lineage) -> None:
             _lineage.set(merged)
 
 
+def rejoin(before: Lineage, after: Lineage) -> None:
+    """Go on where a copy of this context has ended that began with `before`; a barrier may have dropped some there."""
+    if current() is before:
+        replace(after)
+    else:
+        join(after)
+
+
+class Outside(NamedTuple):
+    """The request around another one: what it depends on, and the branches that it has begun."""
+
+    lineage: Lineage
+    begun: frozenset[str]
+
+
+def enter(lineage: Lineage) -> Outside:
+    """Begin a request that depends on `lineage`; return the one that was current, for `leave`."""
+    outside = Outside(current(), begun.get())
+    replace(lineage)
+    begun.set(frozenset())
+    return outside
+
+
+def leave(outside: Outside) -> None:
+    """End the current request, and go on with the one around it."""
+    replace(outside.lineage)
+    begun.set(outside.begun)
+
+
 @contextlib.contextmanager
 def request() -> Iterator[None]:
     """Open a root lineage: what ran before is no dependency of the block, and the block's writes end with it."""
-    before = current()
-    replace(EMPTY)
+    outside = enter(EMPTY)
     try:
         yield
     finally:
-        replace(before)
+        leave(outside)
 
 
 def get_lineage() -> bytes:

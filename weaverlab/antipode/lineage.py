@@ -21,8 +21,9 @@ from weaverlab.antipode import packing
 class Dependency(NamedTuple):
     """One write: `version` is a position in the log `scope` of `store`, never the value that was written.
 
-    For the embedded stores `scope` is the region where the write was made. A store that has only a version per
-    row uses `table/key` as the scope.
+    For the embedded stores `scope` is the region where the write was made. Real stores shorten the long ids by which
+    servers know their logs: a dependency takes 32 bytes if store and scope have 16 characters together and the version
+    64 bits, or 20 and 32. A store that has only a version per row uses `table/key` as the scope.
     """
 
     store: str
@@ -38,11 +39,14 @@ class Lineage:
 
     Returning the same object matters: it keeps the packed bytes, so a lineage that is carried through many
     hops is packed once, and `added_since` can answer "nothing" without looking.
+
+    One that came over the wire (`received`) is the bytes it came as until somebody asks what is in it. Who only passes
+    it on never does.
     """
 
-    __slots__ = ("_packed", "_versions")
+    __slots__ = ("_packed", "_unpacked")  # at least one of them is there
 
-    _versions: dict[tuple[str, str], int]
+    _unpacked: dict[tuple[str, str], int] | None
     _packed: bytes | None
 
     def __init__(self, dependencies: Iterable[Dependency] = ()) -> None:
@@ -52,7 +56,7 @@ class Lineage:
         for store, scope, version in dependencies:
             if versions.get((store, scope), -1) < version:
                 versions[store, scope] = version
-        self._versions = versions
+        self._unpacked = versions
         self._packed = None
 
     @staticmethod
@@ -66,8 +70,29 @@ class Lineage:
         if not data:
             return EMPTY
         lineage = _of(packing.unpack(data))
-        lineage._packed = bytes(data)
+        lineage._packed = data
         return lineage
+
+    @staticmethod
+    def received(data: bytes) -> Lineage:
+        """Return the same for bytes of an authenticated peer, having looked at their shape only, in O(1).
+
+        `ProtocolError` when the shape is wrong. What is wrong inside raises it when the lineage is first read: by
+        a write, a read or a barrier, or when another lineage is merged.
+        """
+        if not data:
+            return EMPTY
+        packing.check_shape(data)
+        lineage = _of(None)
+        lineage._packed = data
+        return lineage
+
+    @property
+    def _versions(self) -> dict[tuple[str, str], int]:
+        if self._unpacked is None:
+            assert self._packed is not None
+            self._unpacked = packing.unpack(self._packed)
+        return self._unpacked
 
     def pack(self) -> bytes:
         """Return a few bytes per dependency, `b""` when empty. Computed once per object."""
@@ -79,14 +104,26 @@ class Lineage:
         """Return this lineage with `dependency`; `self` when it is covered already."""
         packing.check((dependency,))
         store, scope, version = dependency
-        if self._versions.get((store, scope), -1) >= version:
+        versions = self._versions
+        if versions.get((store, scope), -1) >= version:
             return self
-        return _of({**self._versions, (store, scope): version})
+        return _of({**versions, (store, scope): version})
+
+    def without(self, dependencies: Iterable[Dependency]) -> Lineage:
+        """Return this lineage without these, where it has no later ones: what has been waited for can be dropped."""
+        versions = self._versions
+        covered = {(store, scope) for store, scope, at in dependencies if versions.get((store, scope), at + 1) <= at}
+        if not covered:
+            return self
+        rest = {log: version for log, version in versions.items() if log not in covered}
+        return _of(rest) if rest else EMPTY
 
     def merge(self, other: Lineage) -> Lineage:
         """Return the least lineage that covers both: the join of the semilattice. O(n + m)."""
+        if self._packed is not None and self._packed == other._packed:
+            return self
         added = other.added_since(self)
-        if not added._versions:
+        if not added:
             return self
         if self <= other:
             return other
@@ -96,19 +133,19 @@ class Lineage:
 
     def added_since(self, earlier: Lineage) -> Lineage:
         """Return what must be merged into `earlier` to cover this lineage. O(1) for the same object."""
-        if earlier is self or not self._versions:
+        if earlier is self or not self:
             return EMPTY
-        known = earlier._versions
-        if not known:
+        if not earlier:
             return self
-        added = {scope: version for scope, version in self._versions.items() if known.get(scope, -1) < version}
-        if len(added) == len(self._versions):
+        known, versions = earlier._versions, self._versions
+        added = {scope: version for scope, version in versions.items() if known.get(scope, -1) < version}
+        if len(added) == len(versions):
             return self
         return _of(added) if added else EMPTY
 
     def __le__(self, other: Lineage) -> bool:
         """Whether `other` covers this lineage: the order of the semilattice, which is partial."""
-        return not self.added_since(other)._versions
+        return not self.added_since(other)
 
     def __iter__(self) -> Iterator[Dependency]:
         """Yield the dependencies sorted by store and scope."""
@@ -118,7 +155,7 @@ class Lineage:
         return len(self._versions)
 
     def __bool__(self) -> bool:
-        return bool(self._versions)
+        return bool(self._packed or self._unpacked)
 
     def __eq__(self, other: object) -> bool:
         return self._versions == other._versions if isinstance(other, Lineage) else NotImplemented
@@ -133,10 +170,10 @@ class Lineage:
         return f"Lineage({', '.join(map(str, self))})"
 
 
-def _of(versions: dict[tuple[str, str], int]) -> Lineage:
+def _of(versions: dict[tuple[str, str], int] | None) -> Lineage:
     """Return a lineage over `versions` as they are: checked and compacted, and owned by nobody else."""
     lineage = Lineage.__new__(Lineage)
-    lineage._versions = versions
+    lineage._unpacked = versions
     lineage._packed = None
     return lineage
 
