@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any
 
@@ -57,3 +57,16 @@ def in_thread(function: Callable[..., Any], *args: Any) -> Future[Any]:
 
     threading.Thread(target=run, daemon=True).start()
     return future
+
+
+def handle_in_thread(messages: Iterable[Any], handle: Callable[[], object]) -> Future[Any]:
+    """Call `handle` for each of `messages`, in a thread as above; the result is the values of those handled."""
+
+    def loop() -> list[object]:
+        values = []
+        for message in messages:
+            handle()
+            values.append(message.value)
+        return values
+
+    return in_thread(loop)

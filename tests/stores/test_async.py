@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 import pytest
 
 from weaverlab.antipode import Dependency, Lineage, barriers, context, request, transfer
 from weaverlab.errors import BarrierTimeout, NotFoundError
+from weaverlab.stores import blocking
 
 
 async def test_what_an_async_operation_adds_to_the_lineage_is_there_afterwards(deploy):
@@ -67,6 +69,20 @@ async def test_many_barriers_that_wait_for_a_write_do_not_keep_it_from_being_mad
 
     waiting = [asyncio.ensure_future(us.barrier_async()) for _ in range(20)]
     await asyncio.sleep(0)  # let them begin: more than asyncio has threads of its own
+    await eu.write_async("posts", "1", "hello")
+
+    assert all(report.is_complete for report in await asyncio.gather(*waiting))
+
+
+async def test_barriers_that_fill_all_their_threads_keep_no_write_from_being_made(deploy, monkeypatch):
+    monkeypatch.setattr(blocking, "THREADS_MAX", 2)
+    monkeypatch.setattr(blocking, "pool", functools.lru_cache(blocking.pool.__wrapped__))
+    deployment = deploy()
+    us, eu = deployment.replica("us").agent("posts"), deployment.replica("eu").agent("posts")
+    transfer(Lineage([Dependency("posts", "eu", 1)]))
+
+    waiting = [asyncio.ensure_future(us.barrier_async()) for _ in range(3)]
+    await asyncio.sleep(0)
     await eu.write_async("posts", "1", "hello")
 
     assert all(report.is_complete for report in await asyncio.gather(*waiting))

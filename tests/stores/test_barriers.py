@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
 import threading
+import time
 
 import pytest
 
 from tests.stores.deployment import in_thread
-from weaverlab.antipode import Dependency, Lineage, barriers, context, transfer
-from weaverlab.errors import BarrierTimeout, ConfigError, StoppedError
-from weaverlab.stores import Datastores, Host
+from weaverlab.antipode import BarrierFaults, Dependency, Lineage, barriers, context, transfer
+from weaverlab.errors import BarrierTimeout, Cancelled, ConfigError, NotFoundError, StoppedError, StoreError
+from weaverlab.stores import Datastores, Host, embedded, waiting
+from weaverlab.stores.blocking import check_wanted
 from weaverlab.stores.embedded import EmbeddedWaiter
 
 NEVER_MS = 60_000  # a lag that no test lives to see
@@ -117,7 +121,7 @@ def test_a_barrier_ends_before_the_deadline_of_the_call_so_that_it_can_still_ans
     assert raised.value.report.waited_s < 1.0
 
 
-def test_a_wait_that_is_longer_than_one_call_may_be_asks_again_for_the_rest():
+def test_a_wait_is_one_of_slices_so_that_it_can_be_cancelled():
     class Patient:
         def __init__(self):
             self.timeouts_s = []
@@ -128,8 +132,8 @@ def test_a_wait_that_is_longer_than_one_call_may_be_asks_again_for_the_rest():
 
     patient, post = Patient(), Dependency("posts", "eu", 1)
 
-    assert EmbeddedWaiter(patient, "us").wait([post], 25.0) == {post: 0}
-    assert patient.timeouts_s == [10.0, 10.0, 5.0]
+    assert EmbeddedWaiter(patient, "us").wait([post], 2.5) == {post: 0}
+    assert patient.timeouts_s == [1.0, 1.0, 0.5]
 
 
 def test_a_dry_run_does_not_wait_and_says_what_a_barrier_would_wait_for(deploy):
@@ -225,3 +229,165 @@ def test_a_store_that_fails_during_a_barrier_fails_the_barrier():
 
     with pytest.raises(ConnectionError, match="is gone"):
         Datastores(Host(region="us"), stores, set(stores)).barrier()
+
+
+class WaitsLong:
+    """A store that is never there in time, and waits in slices as all do."""
+
+    def __init__(self, store):
+        self.store, self.region, self.waiter = store, "us", self
+        self.has_begun, self.has_ended = threading.Event(), threading.Event()
+
+    def wait(self, dependencies, timeout_s):
+        self.has_begun.set()
+        try:
+            ends_s = time.monotonic() + timeout_s
+            while time.monotonic() < ends_s:
+                check_wanted()
+                time.sleep(0.01)
+            return dict.fromkeys(dependencies, 0)
+        finally:
+            self.has_ended.set()
+
+
+class IsAway(WaitsLong):
+    """A store that says, once its neighbour waits, that waiting is in vain."""
+
+    def __init__(self, store, neighbour):
+        super().__init__(store)
+        self._neighbour = neighbour
+
+    def wait(self, dependencies, timeout_s):
+        assert self._neighbour.has_begun.wait(5)
+        raise StoreError(f"{self.store} has lost it")
+
+
+@pytest.mark.parametrize("first", ["redis", "postgres"])
+def test_what_one_store_says_is_told_at_once_whatever_the_other_waits_for(first):
+    transfer(Lineage([Dependency("redis", "eu", 4), Dependency("postgres", "eu", 2)]))
+    patient = WaitsLong("redis")
+    stores = {"redis": patient, "postgres": IsAway("postgres", patient)}
+    ordered = {first: stores[first], **stores}
+    began_s = time.monotonic()
+
+    with pytest.raises(StoreError, match="has lost it"):
+        Datastores(Host(region="us"), ordered, set(stores)).barrier(timeout_s=30)
+
+    assert time.monotonic() - began_s < 5 and patient.has_ended.is_set()
+
+
+def test_a_blocking_barrier_over_two_stores_ends_soon_after_its_caller_has_left(monkeypatch):
+    monkeypatch.setattr(waiting, "SLICE_S", 0.02)
+    stores = {name: WaitsLong(name) for name in ("redis", "postgres")}
+    threads: list[int] = []
+
+    def barrier():
+        threads.append(threading.get_ident())
+        transfer(Lineage([Dependency("redis", "eu", 4), Dependency("postgres", "eu", 2)]))
+        Datastores(Host(region="us"), stores, set(stores)).barrier(timeout_s=30)
+
+    caller = in_thread(barrier)
+    assert all(one.has_begun.wait(5) for one in stores.values())
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threads[0]), ctypes.py_object(Cancelled))  # as hangups do
+
+    with pytest.raises(Cancelled):
+        caller.result(5)
+    # Not at once: a caller that is interrupted as it starts the second thread does not wait for that one.
+    assert all(one.has_ended.wait(5) for one in stores.values())
+
+
+# Faults of a lab
+
+
+def test_a_dropped_dependency_is_not_waited_for_and_the_read_misses(deploy):
+    deployment = deploy(posts_ms=NEVER_MS)
+    written_in_eu(deployment)
+    posts = deployment.replica("us").agent("posts")
+
+    with barriers("enforce", faults=BarrierFaults(drop=1.0)):
+        report = posts.barrier()
+
+    assert report.is_complete and "dropped posts@eu:1" in report.injected and not report.dependencies
+    with pytest.raises(NotFoundError):
+        posts.read("posts", "1")
+
+
+def test_a_replica_elsewhere_has_what_the_one_here_lacks(deploy):
+    deployment = deploy(posts_ms=NEVER_MS)
+    written_in_eu(deployment)
+    posts = deployment.replica("us", faults=BarrierFaults(wrong_replica=1.0)).agent("posts")
+
+    report = posts.barrier()
+
+    assert report.is_complete and "asked where it was written for posts@eu:1" in report.injected
+    with pytest.raises(NotFoundError):
+        posts.read("posts", "1")
+
+
+def test_a_version_that_has_to_be_equal_is_waited_for_until_the_timeout_once_somebody_has_written_more(deploy):
+    deployment = deploy()
+    eu = deployment.replica("eu").agent("posts")
+    eu.write("posts", "1", "hello")
+    depends_on = context.current()
+    eu.write("posts", "1", "hello again")
+    us = deployment.replica("us")
+
+    context.replace(depends_on)
+    with barriers("enforce", faults=BarrierFaults(equality=True)):
+        report = us.barrier(timeout_s=0.05, on_timeout="report")
+
+    assert report.waited_s >= 0.05 and "later, but not equal" in str(report)
+    assert us.barrier().is_complete
+
+
+# Whose caller has left
+
+
+def test_a_barrier_whose_task_was_cancelled_ends_within_a_slice_and_not_at_its_timeout(deploy, monkeypatch):
+    monkeypatch.setattr(embedded, "WAIT_SLICE_S", 0.02)
+    agent = deploy().replica("us").agent("posts")
+    transfer(Lineage([Dependency("posts", "eu", 1)]))  # which nobody will write
+    has_ended = threading.Event()
+    monkeypatch.setattr(waiting.Waiting, "positions", _telling(waiting.Waiting.positions, has_ended))
+
+    async def gives_up() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(agent.barrier_async(timeout_s=30), 0.05)
+
+    asyncio.run(gives_up())
+
+    assert has_ended.wait(5)
+
+
+def test_a_barrier_that_is_interrupted_leaves_the_next_one_as_it_was(deploy, monkeypatch):
+    monkeypatch.setattr(embedded, "WAIT_SLICE_S", 0.02)
+    deployment = deploy()
+    transfer(Lineage([Dependency("posts", "eu", 1)]))
+    us, eu = deployment.replica("us"), deployment.replica("eu")
+
+    async def gives_up_and_tries_again() -> bool:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(us.agent("posts").barrier_async(timeout_s=30), 0.05)
+        await eu.agent("posts").write_async("posts", "1", "hello")
+        return (await us.agent("posts").barrier_async()).is_complete
+
+    assert asyncio.run(gives_up_and_tries_again())
+
+
+def test_barrier_and_read_ask_the_same_replica(deploy):
+    deployment = deploy(posts_ms=1)
+    for region in ("eu", "us"):
+        datastores = deployment.replica(region)
+        for agent in (datastores.agent("posts"), datastores.agent("notes")):
+            assert agent._datastore.region == agent._datastore.waiter.region == region
+
+
+def _telling(function, has_ended: threading.Event):
+    def wrapped(*args, **keywords):
+        try:
+            return function(*args, **keywords)
+        except Cancelled:
+            has_ended.set()
+            raise
+
+    return wrapped

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.stores.deployment import in_thread
+from tests.stores.deployment import handle_in_thread, in_thread
 from weaverlab.antipode import Dependency, Lineage, context, request
 from weaverlab.antipode.queue import Message
 from weaverlab.stores import embedded
@@ -157,15 +157,11 @@ def test_closing_while_a_message_is_handled_lets_it_finish_and_be_acknowledged(d
     messages = consume(deployment)
     handling, closed = threading.Event(), threading.Event()
 
-    def handle() -> list[object]:
-        values = []
-        for message in messages:
-            handling.set()
-            assert closed.wait(5)
-            values.append(message.value)
-        return values
+    def handle() -> None:
+        handling.set()
+        assert closed.wait(5)
 
-    looping = in_thread(handle)
+    looping = handle_in_thread(messages, handle)
     assert handling.wait(5)
     messages.close()
     closed.set()
@@ -180,14 +176,7 @@ def test_two_consumers_share_the_work_and_none_is_lost_or_doubled(deploy):
     consumers = [consume(deployment) for _ in range(2)]
     everything = threading.Semaphore(0)
 
-    def handle(messages) -> list[object]:
-        values = []
-        for message in messages:
-            values.append(message.value)
-            everything.release()
-        return values
-
-    looping = [in_thread(handle, messages) for messages in consumers]
+    looping = [handle_in_thread(messages, everything.release) for messages in consumers]
     publish(deployment, *range(200))
     for _ in range(200):
         assert everything.acquire(timeout=5)

@@ -9,16 +9,17 @@ barriers over several stores (`datastores`), and what a consumer does (`consumer
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from weaverlab.antipode import Dependency, Lineage, context
 from weaverlab.antipode.barrier import TIMEOUT_S, BarrierReport, OnTimeout
-from weaverlab.errors import NotFoundError
+from weaverlab.antipode.embedded import Item
+from weaverlab.errors import NotFoundError, ProtocolError, StoreError
 from weaverlab.history import Observed, Wrote
 from weaverlab.stores.blocking import in_thread
 from weaverlab.stores.consumer import LEASE_S, Consumer
-from weaverlab.stores.datastore import Datastore
+from weaverlab.stores.datastore import Datastore, DeadLetter, Health, KeepsDeadLetters
 from weaverlab.stores.values import dumps, loads
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Antipode:
 
         Raises:
             NotFoundError: nothing is visible here: never written, deleted, or not replicated yet.
+            ProtocolError: the lineage beside it is none, or one of a newer version.
         """
         _check_names(table, key)
         item = self._datastore.read(table, key)
@@ -83,7 +85,7 @@ class Antipode:
             message = f"store {str(self)!r} shows no item {table}/{key} in region {region!r}"
             raise NotFoundError(message, str(self), region, table, key)
         self._host.note(Observed, str(self), table, key, True, item.dependency.scope, item.dependency.version)
-        lineage = Lineage.unpack(item.lineage).add(item.dependency)
+        lineage = self._lineage(item, table, key)
         if join:
             context.join(lineage)
         return ReadResult(loads(item.value, self._where(table, key)), lineage)
@@ -96,6 +98,18 @@ class Antipode:
         """
         _check_names(exchange, key)
         return Consumer(self._datastore.subscribe(exchange, key, lease_s), str(self), exchange, key, self._host)
+
+    def dead_letters(self, exchange: str, key: str) -> Sequence[DeadLetter]:
+        """Return the messages of this queue that nobody in this region could handle, oldest first; they stay there.
+
+        Raises:
+            StoreError: a store of this kind keeps none.
+        """
+        return self._dead_letters().dead_letters(exchange, key)
+
+    def requeue_dead_letters(self, exchange: str, key: str) -> int:
+        """Let all dead letters of this queue in this region be delivered again; return how many."""
+        return self._dead_letters().requeue_dead_letters(exchange, key)
 
     def barrier(
         self,
@@ -110,14 +124,25 @@ class Antipode:
         """
         return self._datastores.barrier(timeout_s, stores, on_timeout, dry_run)
 
+    def health(self) -> Health:
+        """Return whether the store can be used from here now, and why not; never raises."""
+        return self._datastore.health()
+
+    def checkpoint(self, name: str) -> None:
+        """Record what a barrier here would have waited for, to be seen in `app.status()`: is this a place for one?
+
+        It costs about a microsecond and waits for nothing: a thread looks, ten times a second at most, a moment later.
+        """
+        self._datastores.checkpoint(name)
+
     async def write_async(self, table: str, key: str, value: Any) -> Dependency:
-        return await in_thread(self.write, table, key, value)
+        return await in_thread("work", self.write, table, key, value)
 
     async def delete_async(self, table: str, key: str) -> Dependency:
-        return await in_thread(self.delete, table, key)
+        return await in_thread("work", self.delete, table, key)
 
     async def read_async(self, table: str, key: str, join: bool = True) -> ReadResult:
-        return await in_thread(self.read, table, key, join)
+        return await in_thread("work", self.read, table, key, join)
 
     async def barrier_async(
         self,
@@ -126,7 +151,10 @@ class Antipode:
         on_timeout: OnTimeout = "raise",
         dry_run: bool = False,
     ) -> BarrierReport:
-        return await in_thread(self.barrier, timeout_s, stores, on_timeout, dry_run)
+        return await in_thread("wait", self.barrier, timeout_s, stores, on_timeout, dry_run)
+
+    async def health_async(self) -> Health:
+        return await in_thread("work", self.health)
 
     def __str__(self) -> str:
         return self._datastore.store
@@ -138,6 +166,17 @@ class Antipode:
         context.replace(context.current().add(written))
         self._host.note(Wrote, str(self), table, key, written.scope, written.version)
         return written
+
+    def _dead_letters(self) -> KeepsDeadLetters:
+        if not isinstance(self._datastore, KeepsDeadLetters):
+            raise StoreError(f"store {str(self)!r} keeps no dead letters; stores of type 'rabbitmq' do.")
+        return self._datastore
+
+    def _lineage(self, item: Item, table: str, key: str) -> Lineage:
+        try:
+            return Lineage.unpack(item.lineage).add(item.dependency)
+        except ProtocolError as error:  # a newer version wrote it, or another program
+            raise ProtocolError(f"{self._where(table, key)}: its lineage cannot be read: {error}") from error
 
     def _trace(self) -> bytes:
         return bytes.fromhex(self._host.trace())

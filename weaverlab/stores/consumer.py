@@ -6,11 +6,11 @@
 
 A message is acknowledged after the body of the loop has finished: when the loop asks for the next one, or when the
 `with` block ends normally. If the block ends with an exception the message goes back at once and is delivered
-again, here or to another consumer; if the process dies it goes back when its lease runs out.
+again, here or to another consumer; if the process dies it goes back when its lease runs out, or at once (RabbitMQ).
 
 Between messages, and after the loop, the context is as it was before: one message's lineage never leaks into the
 handling of the next. When the deployment stops, the loop ends as if it had been closed. Not in here: the queue
-itself (`antipode.queue`) and how it is reached (`embedded`).
+itself (`antipode.queue`) and how it is reached (`embedded`, `rabbitmq`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from weaverlab.antipode import Lineage, context
+from weaverlab.antipode.context import Outside
 from weaverlab.antipode.queue import Message
 from weaverlab.errors import StoppedError
 from weaverlab.history import Delivered
@@ -56,7 +57,7 @@ class Consumer:
         self._queue = (store, exchange, key)
         self._host = host
         self._handling: Message | None = None  # delivered, not acknowledged
-        self._outside: tuple[Lineage, str] | None = None  # lineage and trace around the loop, while in a message
+        self._outside: tuple[Outside, str] | None = None  # request and trace around the loop, while in a message
         self._is_closed = False
         self._thread: Executor | None = None  # of its own: waiting for a message would fill any shared pool
 
@@ -120,8 +121,7 @@ class Consumer:
         value = loads(message.value, f"a message of {exchange}/{key} of store {store}")
         lineage = Lineage.unpack(message.lineage).add(message.dependency)
         self._handling = message
-        self._outside = context.current(), self._host.trace()
-        context.replace(lineage)
+        self._outside = context.enter(lineage), self._host.trace()
         self._host.follow(message.trace.hex())
         self._host.note(Delivered, *self._queue, message.dependency.scope, message.dependency.version)
         return AntipodeObject(value, message.dependency.version, lineage)
@@ -129,8 +129,8 @@ class Consumer:
     def _leave(self) -> Message | None:
         """Go back to the context around the loop; return the message that was handled."""
         if self._outside is not None:
-            lineage, trace = self._outside
-            context.replace(lineage)
+            request, trace = self._outside
+            context.leave(request)
             self._host.follow(trace)
         done, self._handling, self._outside = self._handling, None, None
         return done

@@ -7,7 +7,7 @@ context (`agent`), and any particular store (`embedded`).
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from weaverlab.antipode import Dependency
 from weaverlab.antipode.embedded import Item
@@ -21,7 +21,7 @@ class Waiter(Hashable, Protocol):
         """Block until all are visible or `timeout_s` has passed; return how far the log of each has come here.
 
         A position of at least the dependency's version means that it is visible. With a timeout of zero this only
-        looks.
+        looks. A longer wait is one of slices, a second at most, with `blocking.check_wanted` before each.
         """
 
 
@@ -41,6 +41,32 @@ class Subscription(Protocol):
         """Let a blocked `next`, and every later one, return None."""
 
 
+class Health(NamedTuple):
+    """Whether a store can be used from one region; `detail` says how far its replica is, or what is wrong."""
+
+    is_healthy: bool
+    detail: str
+
+
+class DeadLetter(NamedTuple):
+    """A message that could not be handled; `value` is pickled, `dependency` None when it is no message of ours."""
+
+    reason: str
+    dependency: Dependency | None
+    value: bytes
+
+
+@runtime_checkable
+class KeepsDeadLetters(Protocol):
+    """A queue that puts aside what cannot be handled."""
+
+    def dead_letters(self, exchange: str, key: str) -> Sequence[DeadLetter]:
+        """Return the dead letters of this queue in this region, oldest first, and leave them where they are."""
+
+    def requeue_dead_letters(self, exchange: str, key: str) -> int:
+        """Put them all back into the queue of this region; return how many."""
+
+
 class Datastore(Protocol):
     """One store as seen from one region. A store without records, or without a queue, raises StoreError for these."""
 
@@ -53,8 +79,8 @@ class Datastore(Protocol):
         """Where its reads happen and its writes begin."""
 
     @property
-    def waiter(self) -> Waiter:
-        """Who waits for this store's dependencies in this region."""
+    def waiter(self) -> Waiter | None:
+        """Who waits for this store's dependencies in this region; None where nobody can, and barriers skip it."""
 
     def write(self, table: str, key: str, value: bytes, lineage: bytes, trace: bytes) -> Dependency:
         """Store an item or publish a message, with its writer's lineage; return only once it is accepted."""
@@ -64,6 +90,9 @@ class Datastore(Protocol):
 
     def read(self, table: str, key: str) -> Item | None:
         """Return what is visible in this region, None when nothing is."""
+
+    def health(self) -> Health:
+        """Return how the store is now: it asks the servers that reads and writes here would ask, and never raises."""
 
     def subscribe(self, exchange: str, key: str, lease_s: float) -> Subscription:
         """Begin to consume; a message that is not acknowledged within `lease_s` is delivered again."""

@@ -13,8 +13,12 @@ from weaverlab.antipode import Dependency
 from weaverlab.antipode.embedded import Item
 from weaverlab.antipode.queue import Message
 from weaverlab.clock import unique_id
-from weaverlab.stores.service import MAX_WAIT_S, EmbeddedStoreService
+from weaverlab.errors import WeaverError
+from weaverlab.stores.blocking import check_wanted
+from weaverlab.stores.datastore import Health
+from weaverlab.stores.service import EmbeddedStoreService
 
+WAIT_SLICE_S = 1.0  # of a barrier: between two of them it can be cancelled
 POLL_S = 5.0  # one idle consumer asks this often; well under any deadline that its loop may run under
 
 
@@ -28,8 +32,9 @@ class EmbeddedWaiter:
     def wait(self, dependencies: Sequence[Dependency], timeout_s: float) -> Mapping[Dependency, int]:
         wanted, left_s = tuple(dependencies), timeout_s
         while True:
-            positions = self.service.wait(self.region, wanted, min(left_s, MAX_WAIT_S))
-            left_s -= MAX_WAIT_S
+            check_wanted()
+            positions = self.service.wait(self.region, wanted, min(left_s, WAIT_SLICE_S))
+            left_s -= WAIT_SLICE_S
             reached = dict(zip(wanted, positions, strict=True))
             if left_s <= 0 or all(position >= one.version for one, position in reached.items()):
                 return reached
@@ -55,6 +60,13 @@ class EmbeddedDatastore:
 
     def read(self, table: str, key: str) -> Item | None:
         return self.service.read(self.store, self.region, table, key)
+
+    def health(self) -> Health:
+        try:
+            self.service.wait(self.region, (Dependency(self.store, self.region, 0),), 0.0)
+        except WeaverError as error:
+            return Health(False, str(error))
+        return Health(True, "hosted by this deployment")
 
     def subscribe(self, exchange: str, key: str, lease_s: float) -> EmbeddedSubscription:
         return EmbeddedSubscription(self.service, (self.store, self.region, exchange, key), lease_s)
