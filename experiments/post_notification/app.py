@@ -11,7 +11,7 @@ A post is stored in eu, then a notification is sent. Both travel to us, and the 
 decides what to do about that before it reads: nothing, sleep, or wait at a barrier. What each reader saw goes back to
 App through a third queue, `outcomes`, which is an instrument and no part of the story.
 
-Not in here: HTTP (`web.py`), the thread that consumes a queue (`messages.py`), load and figures (`run.py`).
+Not in here: HTTP (`web.py`), load and figures (`run.py`).
 """
 
 # mypy: disable-error-code="empty-body"
@@ -24,12 +24,15 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from messages import MessageLoop
-from web import PostServer
+from web import serve_posts
 
 import weaverlab as weaver
 from weaverlab import Antipode, AutoMarshal, Component, Implements, Interface, Listener, Main, Ref, WithConfig
+from weaverlab.antipode import Lineage
 from weaverlab.errors import NotFoundError
+from weaverlab.experiment import MessageLoop
+
+POLL_S = 0.002  # between two looks at whether a post is there; only probes of the lag look like that
 
 Strategy = Literal["none", "sleep", "barrier"]
 
@@ -65,6 +68,7 @@ class Outcome(AutoMarshal):
     window_ms: float
     waited_ms: float
     lineage_bytes: int
+    dependencies: int
 
 
 class PostWriter(Interface):
@@ -79,6 +83,9 @@ class PostReader(Interface):
 
     def fetch(self, post_id: str) -> Fetched:
         """Return the post as this region sees it."""
+
+    def wait_visible(self, post_id: str, timeout_s: float) -> float | None:
+        """Return when this region first saw the post, to a millisecond; an instrument, which measures the lag."""
 
 
 class PostStorageEU(Implements[PostWriter], PostWriter):
@@ -115,12 +122,24 @@ class PostStorageUS(Implements[PostReader], PostReader, WithConfig[ReadSettings]
         elif self.config.strategy == "barrier":
             self.posts.barrier()  # until all that this request depends on is visible here, and no longer
         waited_ms = (time.monotonic() - started_s) * 1000
-        post: Post | None
+        return Fetched(self._read(post_id), self.config.strategy, waited_ms)
+
+    def wait_visible(self, post_id: str, timeout_s: float) -> float | None:
+        before_s = time.monotonic()
+        last_s = before_s + timeout_s
+        while self._read(post_id) is None:
+            before_s = time.monotonic()
+            if before_s > last_s:
+                return None
+            time.sleep(POLL_S)
+        return (before_s + time.monotonic()) / 2  # it came between two looks
+
+    def _read(self, post_id: str) -> Post | None:
         try:
-            post = self.posts.read("posts", post_id).value
+            post: Post = self.posts.read("posts", post_id).value
         except NotFoundError:
-            post = None
-        return Fetched(post, self.config.strategy, waited_ms)
+            return None
+        return post
 
 
 class Notifier(Component):
@@ -132,7 +151,18 @@ class Notifier(Component):
         self.notifications.write("notifications", "followers", notification)
 
 
-class PostUpload(Component):
+@dataclass
+class UploadSettings:
+    """How long PostUpload waits between its two writes, as applications do that hope for the best."""
+
+    delay_ms: float = 0.0
+
+    def validate(self) -> None:
+        if self.delay_ms < 0:
+            raise ValueError(f"delay_ms = {self.delay_ms}: expected 0 or more")
+
+
+class PostUpload(Component, WithConfig[UploadSettings]):
     """Stores a post, and only then has its followers notified. Nobody here knows about regions."""
 
     storage: Ref[PostWriter]
@@ -140,6 +170,7 @@ class PostUpload(Component):
 
     def upload(self, post: Post) -> None:
         written_at_s = self.storage.store(post)
+        time.sleep(self.config.delay_ms / 1000)
         self.notifier.notify(Notification(post.id, written_at_s))
 
 
@@ -150,11 +181,12 @@ class Reader(Component):
     outcomes: Antipode
 
     def read(self, notification: Notification) -> None:
-        lineage_bytes = len(weaver.get_lineage())  # it came with the notification: nobody passed it on by hand
+        packed = weaver.get_lineage()  # it came with the notification: nobody passed it on by hand
         fetched = self.storage.fetch(notification.post_id)
         window_ms = (time.monotonic() - notification.written_at_s) * 1000
         found = fetched.post is not None
-        outcome = Outcome(notification.post_id, fetched.strategy, found, window_ms, fetched.waited_ms, lineage_bytes)
+        sizes = (len(packed), len(Lineage.unpack(packed)))
+        outcome = Outcome(notification.post_id, fetched.strategy, found, window_ms, fetched.waited_ms, *sizes)
         self.outcomes.write("outcomes", "app", outcome)
 
 
@@ -205,7 +237,7 @@ class App(Main):
         self.arrived = threading.Condition()  # guards `known` and `is_stopping`
         self.is_stopping = False
         self.loop = MessageLoop(self.outcomes, "outcomes", "app", self._take_in, self.logger)
-        self.server = PostServer(self.web.socket, self.publish, self.wait_outcomes)
+        self.server = serve_posts(self.web.socket, self.publish, self.wait_outcomes)
 
     def main(self) -> None:
         self.logger.info("open at http://%s/posts; %d consumers follow", self.web, self.followers.consumers())

@@ -1,44 +1,54 @@
-"""One trial: deploy the application with one strategy, send it posts, wait for every outcome, stop it.
+"""One run: deploy the application with one strategy, send it posts, wait for every outcome, stop it.
 
-Not in here: which trials there are and what is made of them (`run.py`).
+Not in here: which runs there are and what is made of them (`run.py`), and how the lag is measured (`lag.py`).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 import urllib.request
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from app import App, Outcome
+from lag import LagProbe
+
 import weaverlab as weaver
+from weaverlab.clock import unique_id
 from weaverlab.config import Config
 from weaverlab.deployers import Deployment, format_entry
-from weaverlab.experiment import Answer, Workload, generate, percentile
-from weaverlab.observe import Snapshot, wilson
+from weaverlab.experiment import Answer, Measured, Run, Workload, generate, percentile
+from weaverlab.experiment.sweep import Tell
+from weaverlab.observe import Snapshot
 
-BODY = '{"id": "{n}", "text": "Greetings from eu, for the {n}th time."}'
+BODY = '{"id": "RUN-{n}", "text": "Greetings from eu, for the {n}th time."}'
+REPLICAS = 2  # of FollowerNotify, as weaver.toml says
+HANDLING_S = 0.5  # far more than handling takes: consumers must not be the bottleneck of what is measured
+WARNINGS_MAX = 30  # lines for each run
 DRAIN_S = 10.0  # the barrier's own timeout: an outcome that is not there by then will not come
+OUTCOME_COLUMNS = tuple(field.name for field in fields(Outcome) if field.name not in ("post_id", "strategy"))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is measured: posts in `store`, what a reader does first, requests a second, and the writer's delay."""
+
+    store: str
+    strategy: str
+    rate: float
+    delay_ms: float
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What to measure: a strategy, for how long, and for "sleep" how long each reader sleeps."""
+    """What came of a run. `deployment` has stopped, but its events are kept; `snapshot` shows it while it ran."""
 
-    name: str
-    strategy: str
-    duration_s: float
-    sleep_ms: float = 0.0
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What came of a trial. `deployment` has stopped, but its events are kept; `snapshot` shows it while it ran."""
-
-    trial: Trial
-    answers: list[Answer]  # without those of the warm-up
-    outcomes: Mapping[str, Mapping[str, Any]]  # by post id
+    answers: Sequence[Answer]  # without those of the warm-up
+    outcomes: Mapping[int, Mapping[str, Any]]  # by number of the request
+    lag: LagProbe
     deployment: Deployment
     snapshot: Snapshot
 
@@ -50,84 +60,95 @@ class Measured:
     @property
     def seen(self) -> list[Mapping[str, Any]]:
         """The outcomes of accepted posts; fewer than posts when some did not come in time."""
-        return [self.outcomes[str(answer.n)] for answer in self.accepted if str(answer.n) in self.outcomes]
+        return [self.outcomes[answer.n] for answer in self.accepted if answer.n in self.outcomes]
 
-    @property
-    def violations(self) -> int:
-        return sum(not outcome["found"] for outcome in self.seen)
+    def measured(self) -> Measured:
+        """Return the row of this run and those of its requests."""
+        row = self.row()
+        said = f"{row['violations']} of {row['outcomes']} reads missed their post"
+        return Measured(row, [self._request_row(answer) for answer in self.answers], said)
 
     def row(self) -> dict[str, object]:
-        """Return the trial as one tidy row."""
-        low, high = wilson(self.violations, len(self.seen))
-        window = [outcome["window_ms"] for outcome in self.seen]
-        waited = [outcome["waited_ms"] for outcome in self.seen]
-        latency = [answer.latency_ms for answer in self.accepted]
+        """Return numerators, denominators and percentiles."""
+        times = {
+            "window_ms": [outcome["window_ms"] for outcome in self.seen],
+            "waited_ms": [outcome["waited_ms"] for outcome in self.seen],
+            "latency_ms": [answer.latency_ms for answer in self.accepted],
+            "lag_ms": self.lag.lags_ms,
+        }
         return {
-            "trial": self.trial.name,
-            "strategy": self.trial.strategy,
-            "sleep_ms": self.trial.sleep_ms,
             "requests": len(self.answers),
             "errors": len(self.answers) - len(self.accepted),
             "missing_outcomes": len(self.accepted) - len(self.seen),
-            "violations": self.violations,
+            "violations": sum(not outcome["found"] for outcome in self.seen),
             "outcomes": len(self.seen),
-            "violation_share": self.violations / len(self.seen) if self.seen else None,
-            "violation_low_95": low,
-            "violation_high_95": high,
-            "window_ms_p50": percentile(window, 0.50),
-            "window_ms_p95": percentile(window, 0.95),
-            "waited_ms_p50": percentile(waited, 0.50),
-            "waited_ms_p95": percentile(waited, 0.95),
-            "latency_ms_p50": percentile(latency, 0.50),
-            "latency_ms_p95": percentile(latency, 0.95),
+            **{f"{name}_p{p}": percentile(values, p / 100) for name, values in times.items() for p in (50, 95)},
+            "lag_samples": len(self.lag.lags_ms),
+            "lag_samples_lost": self.lag.lost,
             "late_ms_max": max((answer.late_ms for answer in self.answers), default=None),
             "lineage_bytes_max": max((outcome["lineage_bytes"] for outcome in self.seen), default=None),
+            "dependencies_max": max((outcome["dependencies"] for outcome in self.seen), default=None),
         }
 
-    def request_rows(self) -> list[dict[str, object]]:
-        """Return one row for each request, with the outcome of its post where there is one."""
-        return [
-            {"trial": self.trial.name, "sleep_ms": self.trial.sleep_ms, **vars(answer)}
-            | {key: value for key, value in self.outcomes.get(str(answer.n), {}).items() if key != "post_id"}
-            for answer in self.answers
-        ]
+    def _request_row(self, answer: Answer) -> dict[str, object]:
+        outcome = self.outcomes.get(answer.n, {})
+        return {**vars(answer), **{column: outcome.get(column) for column in OUTCOME_COLUMNS}}
 
 
-def measure(
-    trial: Trial,
-    app: type,
-    config: Config,
-    rate: float,
-    warmup_s: float,
-    seed: int,
-    on_answer: Callable[[Answer], object],
-) -> Measured:
-    """Carry out `trial` on a deployment of its own, which has been stopped when this returns."""
-    with weaver.deploy(app, config=configured(config, trial, seed), show=_show_warnings) as deployment:
+def measure(run: Run[Cell], config: Config, duration_s: float, warmup_s: float, sleep_ms: float, tell: Tell) -> Trial:
+    """Carry out `run` on a deployment of its own, which has been stopped when this returns."""
+    rate = run.cell.rate
+    with weaver.deploy(App, config=configured(config, run, sleep_ms), show=Warnings().show) as deployment:
         deployment.start_main()
         url = f"http://{deployment.listener('web')}"
-        workload = Workload(f"{url}/posts", rate, trial.duration_s, BODY, warmup_s, seed=seed)
-        answers = generate(workload, on_answer)
+        mark = unique_id()  # real stores outlive a run: a post of an earlier one must not be found
+        body = BODY.replace("RUN", mark)
+        workload = Workload(f"{url}/posts", rate, duration_s, body, warmup_s, seed=run.seed, connections=64)
+        ended: list[Answer] = []
+        with LagProbe(deployment, mark) as lag:
+            answers = generate(workload, lambda one: _ended(ended, one, workload, lag, tell))
         accepted = sum(answer.is_ok for answer in answers)
-        with urllib.request.urlopen(
-            f"{url}/outcomes?count={accepted}&timeout_s={DRAIN_S}", timeout=2 * DRAIN_S
-        ) as body:
-            outcomes = {outcome["post_id"]: outcome for outcome in json.load(body)}
+        wanted = f"{url}/outcomes?count={accepted}&timeout_s={DRAIN_S}"
+        with urllib.request.urlopen(wanted, timeout=2 * DRAIN_S) as reply:
+            ours = [outcome for outcome in json.load(reply) if outcome["post_id"].startswith(mark)]
+        outcomes = {int(outcome["post_id"].rpartition("-")[2]): outcome for outcome in ours}
         snapshot = deployment.status()
     counted = [answer for answer in answers if not answer.is_warmup]
-    return Measured(trial, counted, outcomes, deployment, snapshot)
+    return Trial(counted, outcomes, lag, deployment, snapshot)
 
 
-def configured(config: Config, trial: Trial, seed: int) -> Config:
-    """Return `config` with the strategy of `trial`, and with `seed` for the lags of all stores."""
-    settings = {"strategy": trial.strategy, "sleep_ms": trial.sleep_ms}
+def configured(config: Config, run: Run[Cell], sleep_ms: float) -> Config:
+    """Return `config` with the strategy and the delay of `run`, and with its seed for the lags of all stores."""
+    settings: dict[str, dict[str, Any]] = {
+        "PostUpload": {"delay_ms": run.cell.delay_ms},
+        "PostStorageUS": {"strategy": run.cell.strategy, "sleep_ms": sleep_ms},
+        "FollowerNotify": {"consumers": max(8, math.ceil(run.cell.rate * HANDLING_S / REPLICAS))},
+    }
     return replace(
         config,
-        components={**config.components, "PostStorageUS": settings},
-        antipode={name: replace(store, seed=seed) for name, store in config.antipode.items()},
+        components={**config.components, **settings},
+        antipode={name: replace(store, seed=run.seed) for name, store in config.antipode.items()},
     )
 
 
-def _show_warnings(entry: dict[str, Any]) -> None:
-    if entry["level"] != "INFO":
-        print(format_entry(entry, colours=False), file=sys.stderr)
+def _ended(ended: list[Answer], answer: Answer, workload: Workload, lag: LagProbe, tell: Tell) -> None:
+    ended.append(answer)
+    if not answer.is_warmup:
+        lag.begin()
+    tell(f"{len(ended)} of {workload.rate * workload.total_s:.0f}")
+
+
+class Warnings:
+    """Shows the first warnings of a run on standard error: a server that is down makes thousands."""
+
+    def __init__(self) -> None:
+        self._lines = 0
+
+    def show(self, entry: dict[str, Any]) -> None:
+        if entry["level"] == "INFO":
+            return
+        self._lines += 1
+        if self._lines <= WARNINGS_MAX:
+            print(format_entry(entry, colours=False), file=sys.stderr)
+        elif self._lines == WARNINGS_MAX + 1:
+            print("(further warnings of this run are not shown)", file=sys.stderr)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import queue
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 import weaverlab as weaver
+from tests.experiments.command_line import run_briefly
 from weaverlab import experiment
 from weaverlab.config import Config
 from weaverlab.deployers import Deployment, load_config, load_main
@@ -27,12 +27,6 @@ pytestmark = pytest.mark.usefixtures("no_process_left")
 
 TOP = Path(__file__).parents[2]
 POSTS = 5
-
-
-@pytest.fixture(autouse=True)
-def _search_path(monkeypatch) -> None:
-    """Loading an application adds its folder to the search path: take it away again."""
-    monkeypatch.setattr(sys, "path", sys.path.copy())
 
 
 def configured(strategy: str, sleep_ms: float = 0.0) -> Config:
@@ -146,19 +140,28 @@ def test_a_strategy_that_does_not_exist_is_a_fault_of_the_configuration():
         deployed("single", configured("barier"))
 
 
+def assert_only_barriers_and_sleeps_help(results: experiment.Results) -> None:
+    assert len(results.rows) == 3 and not results.failures
+    assert sum(results.values("errors")) + sum(results.values("missing_outcomes")) == 0
+    assert sum(results.where(strategy="barrier").values("violations")) == 0
+    assert sum(results.where(strategy="none").values("violations")) > 0
+    assert min(results.values("lag_ms_p50")) > 55
+
+
 @pytest.mark.slow
-def test_the_experiment_measures_draws_and_records(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(TOP)
+def test_the_command_line_measures_draws_and_records(tmp_path):
+    results, out = run_briefly("post_notification", tmp_path, "--delay", "0")
 
-    experiment.run("post_notification", output=tmp_path, quick=True, rate=40.0, seconds=0.4)
-
-    out = capsys.readouterr().out
-    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
-    by_trial = {row["trial"]: row for row in rows}
-    assert [line.split("  ")[0] for line in out.splitlines()[2:5]] == ["no barrier", "sleep 110 ms", "barrier"]
-    assert 0 < by_trial["no barrier"]["violations"] <= by_trial["no barrier"]["requests"] == 16
-    assert by_trial["barrier"]["violations"] == 0
-    assert sum(row["errors"] + row["missing_outcomes"] for row in rows) == 0
-    for name in ("curve", "callgraph", "lineage_violated", "lineage_healthy"):
+    assert_only_barriers_and_sleeps_help(results)
+    assert out == f"{results.report()}\n"
+    for name in ("window", "callgraph", "lineage_violated", "lineage_healthy"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert "<svg" in (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_posts_in_real_servers_behave_alike(tmp_path):
+    results, _ = run_briefly("post_notification", tmp_path, "--delay", "0", "--store", "redis")
+
+    assert_only_barriers_and_sleeps_help(results)
+    assert results.manifest["servers"]["redis"]["version"].count(".") == 2

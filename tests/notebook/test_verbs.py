@@ -193,6 +193,22 @@ def test_help_of_a_verb_is_shown_and_the_kernel_goes_on(kernel: Kernel) -> None:
     assert kernel.run_all("%weaver version").text.count(".") == 2
 
 
+def test_servers_of_a_notebook_have_their_password_in_its_environment(kernel: Kernel) -> None:
+    kernel.run("import os")
+
+    up = kernel.run_all("%weaver servers up redis --lag 20ms").text
+    password = kernel.ask("len(os.environ['WEAVERLAB_REDIS_PASSWORD'])")
+    status = kernel.run_all("%weaver servers status").text
+    down = kernel.run_all("%weaver servers down redis").text
+
+    assert "redis: primary 127.0.0.1:" in up and "Measured lag: 2" in up
+    assert password == "32"
+    assert any(line.startswith("redis ") for line in status.splitlines())  # other tests may have servers up
+    assert "Took redis down." in down
+    assert kernel.ask("'WEAVERLAB_REDIS_PASSWORD' in os.environ") == "False"
+    assert "No such option" in kernel.run("%weaver servers up redis --lagg 1").traceback
+
+
 def test_the_tab_key_completes_verbs_options_ids_components_and_files(kernel: Kernel, elsewhere: Record) -> None:
     kernel.run_all(*SHOP, "open('app_to_run.py', 'w').close()")
 
@@ -215,3 +231,37 @@ def test_this_process_is_asked_for_nothing_it_does_not_have(tmp_path: Path) -> N
     done = subprocess.run([sys.executable, "plain.py"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
 
     assert done.stdout == "body\nstopped\n"
+
+
+def test_an_experiment_runs_in_a_notebook_and_its_results_show_themselves(kernel: Kernel) -> None:
+    coins = Path("experiments/README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    script = Path("experiments/coins/run.py")
+    kernel.run_all("from pathlib import Path", f"Path({str(script)!r}).parent.mkdir(parents=True, exist_ok=True)")
+    kernel.run_all(f"_ = Path({str(script)!r}).write_text({coins!r})")
+
+    magic = kernel.run_all("%weaver experiment run coins --repeats 3")
+    returned = kernel.run_all("from weaverlab import experiment", "experiment.run('coins', repeats=3)")
+
+    assert "6/6 coin " in magic.text and "heads (95 % interval)" in magic.text
+    assert "coins: 3 repeats, seed 1." in returned.result
+
+
+def test_a_run_that_fails_ends_its_cell_with_an_error(kernel: Kernel) -> None:
+    source = """
+from dataclasses import dataclass
+from weaverlab.experiment import sweep
+@dataclass(frozen=True)
+class Cell:
+    coin: str
+def measure(run, tell):
+    raise OSError("the coin is gone")
+def main(options):
+    return sweep("lost", [Cell("fair")], measure, options)
+"""
+    kernel.run_all("from pathlib import Path", "Path('experiments/lost').mkdir(parents=True, exist_ok=True)")
+    kernel.run_all(f"_ = Path('experiments/lost/run.py').write_text({source!r})")
+
+    run = kernel.run("%weaver experiment run lost --quick")
+
+    assert run.error == "WeaverError" and "has failed" in run.traceback
+    assert "OSError: the coin is gone" in run.text

@@ -17,9 +17,11 @@ def message(run: Run) -> str:
     return run.traceback
 
 
-def test_without_a_verb_or_with_a_wrong_one_the_usage_is_shown(kernel: Kernel) -> None:
+def test_without_a_verb_the_usage_is_shown_and_for_a_wrong_one_the_nearest(kernel: Kernel) -> None:
     assert "%weaver status" in message(kernel.run("%weaver"))
-    assert "there is no verb 'stauts'. Did you mean 'status'?" in message(kernel.run("%weaver stauts"))
+    wrong = message(kernel.run("%weaver stauts"))
+    assert "there is no verb 'stauts'. Did you mean 'status'? There are: deploy, run, status" in wrong
+    assert "--colocate" not in wrong
     assert "nothing is deployed" in message(kernel.run("%weaver stop now"))  # which would be the beginning of an id
     assert kernel.ask("1 + 1") == "2"
 

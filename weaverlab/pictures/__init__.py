@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from weaverlab.pictures.curves import ViolationPoint, figure_png, figure_svg, violation_curve
+from weaverlab.pictures.curves import ViolationPoint, violation_curve
+from weaverlab.pictures.figures import figure_png, figure_svg
 from weaverlab.pictures.picture import Picture, still_bundle
 from weaverlab.pictures.png import to_png
+from weaverlab.pictures.rates import RatePoint, rate_figure
+from weaverlab.pictures.windows import window_figure
 
-__all__ = ["Picture", "ViolationPoint", "figure_png", "figure_svg", "still_bundle", "to_png", "violation_curve"]
+__all__ = [
+    "Picture",
+    "RatePoint",
+    "ViolationPoint",
+    "figure_png",
+    "figure_svg",
+    "rate_figure",
+    "still_bundle",
+    "to_png",
+    "violation_curve",
+    "window_figure",
+]
