@@ -1,10 +1,14 @@
 # Each target works twice in a row and from any state, installs only what is missing, and says what it does.
 PYTHON ?= python3
 VENV := .venv
-DEMO := experiment run post_notification
-DEBIAN_PACKAGES := chromium
+DEMO := experiment run post_notification --quick
+DEBIAN_PACKAGES := chromium redis-server mariadb-server postgresql rabbitmq-server
+EXPERIMENT := $(VENV)/bin/weaverlab experiment run
+# Most tests wait for other processes, so two files are tested at a time.
+TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
 PYTEST_ARGS ?=
 FUZZ_ARGS ?=
+RESULTS_ARGS ?=
 # Peers bring many packages that tests should not see, so they have an environment of their own, used once it is there.
 PEERS_VENV := .venv-peers
 BENCH_VENV := $(or $(wildcard $(PEERS_VENV)),$(VENV))
@@ -13,7 +17,7 @@ GROWTH_JSON := build/growth.json
 BENCH_ARGS ?=
 LINTED := $(wildcard weaverlab tests experiments benchmarks docs/examples)
 
-.PHONY: help demo test test-all fuzz bench bench-quick bench-check bench-docs bench-growth bench-peers lint lock clean
+.PHONY: help demo test test-all fuzz bench bench-quick bench-check bench-docs bench-growth bench-peers results lint lock clean
 .NOTPARALLEL:
 
 help:
@@ -27,6 +31,7 @@ help:
 	@echo "make bench-docs   measure all, then write docs/performance.md, its pictures, and the baseline"
 	@echo "make bench-growth  measure how cost grows with callers, replicas, bytes and more; write docs/growth.md"
 	@echo "make bench-peers  install the peers of benchmarks/peers.txt into $(PEERS_VENV), for bench and bench-docs"
+	@echo "make results   run the experiments, then write docs/results.md (RESULTS_ARGS=--quick to try)"
 	@echo "make lint      check style (ruff) and types (mypy, strict)"
 	@echo "make lock      write requirements.lock anew after a change of pyproject.toml (UPGRADE=1: newest versions)"
 	@echo "make clean     remove environments, caches and builds"
@@ -40,14 +45,17 @@ demo:
 test:
 	@scripts/venv.sh $(VENV) "$(PYTHON)" test
 	@scripts/debian.sh $(DEBIAN_PACKAGES)
-	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	@$(VENV)/bin/python -m pytest $(TWO_AT_A_TIME) $(PYTEST_ARGS)
 
 test-all:
 	@scripts/debian.sh $(DEBIAN_PACKAGES)
-	@scripts/test-all.sh $(PYTEST_ARGS)
+	@scripts/test-all.sh $(TWO_AT_A_TIME) $(PYTEST_ARGS)
 
 fuzz:
 	@scripts/venv.sh $(VENV) "$(PYTHON)" test
+	@$(VENV)/bin/python -m pip --disable-pip-version-check install -qq --only-binary :all: \
+		--constraint requirements.lock --requirement tests/fuzz/requirements.txt \
+		|| echo "fuzz: atheris could not be installed for this Python, so no inputs will be grown by coverage"
 	@$(VENV)/bin/python -m tests.fuzz $(FUZZ_ARGS)
 
 bench:
@@ -79,6 +87,18 @@ bench-peers:
 	@echo "bench-peers: installing what benchmarks/peers.txt names"
 	@$(PEERS_VENV)/bin/python -m pip --disable-pip-version-check install -qq --constraint requirements.lock \
 		--requirement benchmarks/peers.txt
+
+results:
+	@scripts/venv.sh $(VENV) "$(PYTHON)" test
+	@scripts/debian.sh $(DEBIAN_PACKAGES)
+	@$(EXPERIMENT) post_notification --output results/post_notification $(RESULTS_ARGS)
+	@$(EXPERIMENT) post_notification --output results/post_notification_real --store redis+rabbitmq $(RESULTS_ARGS)
+	@$(EXPERIMENT) post_notification --output results/post_notification_load --delay 0 --rate 100,200,400 $(RESULTS_ARGS)
+	@$(EXPERIMENT) post_notification --output results/post_notification_stores --delay 0 --rate 10,100 --seconds 1.5 \
+		--store redis,mariadb,postgres $(RESULTS_ARGS)
+	@$(VENV)/bin/python -m weaverlab.experiment.page docs/results.md results/post_notification \
+		results/post_notification_real results/post_notification_load results/post_notification_stores
+	@echo "results: docs/results.md and its pictures in docs/images are new"
 
 lint:
 	@scripts/venv.sh $(VENV) "$(PYTHON)" dev

@@ -23,6 +23,8 @@ CROWD_FACTOR = 4  # blocks of many callers last longer, since their start and en
 def measure(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a row for each system and case: µs of a call, of its base in this round, and CPU µs of both processes.
 
+    Of a stream, all of them are those of one item.
+
     Args:
         spec: "systems" and "cases" by name; "blocks", how many of each; "block_s", how long one should take.
     """
@@ -80,14 +82,15 @@ def measure_case(case: Case, entrants: list[Entrant], blocks: int, block_s: floa
                 stack.callback(callers.close)
                 meters[entrant.system.name] = Meter(callers, entrant.system.pids())
         times_s = by_turns(meters, blocks, block_s * (CROWD_FACTOR if case.callers > 1 else 1))
+    at_once = case.callers * case.items
     return [
         {
             "system": name,
             "case": case.name,
             "unit": "µs",
-            "value": statistics.median(times_s[name]) / case.callers * 1e6,
-            "cpu_us": statistics.median(meter.cpu_us[-blocks:]),
-            "blocks": [round(time_s / case.callers * 1e6, 3) for time_s in times_s[name]],
+            "value": statistics.median(times_s[name]) / at_once * 1e6,
+            "cpu_us": statistics.median(meter.cpu_us[-blocks:]) / case.items,
+            "blocks": [round(time_s / at_once * 1e6, 3) for time_s in times_s[name]],
         }
         for name, meter in meters.items()
     ]

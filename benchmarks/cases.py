@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from benchmarks import ours, peers
 from benchmarks.raw import Raw
 from benchmarks.system import AsyncSystem, System
+from benchmarks.values import ITEMS
 
 RAW = "raw"
 OUT_OF_BAND = "raw out of band"
@@ -24,13 +25,18 @@ class Case:
     base_case: str = ""
     is_quick: bool = True  # measured by `make bench-quick`
 
+    @property
+    def items(self) -> int:
+        """Return what a call brings and its time is divided by: one value, or the items of a stream."""
+        return ITEMS if self.method == "stream" else 1
+
     def takes(self, system: System) -> bool:
         """Tell whether the system can make such calls. More than 32 callers are for tasks only."""
         if self.callers > 32 and not isinstance(system, AsyncSystem):
             return False
         if self.callers > 1 and not system.has_many_callers:
             return False
-        return self.value in system.carries and (self.method == "echo" or system.has_one_way)
+        return self.value in system.carries and self.method in system.methods
 
 
 CASES = (  # a base case stands before those that are compared with it
@@ -43,6 +49,8 @@ CASES = (  # a base case stands before those that are compared with it
     Case("16 MiB one way", "large", method="size", base=OUT_OF_BAND, is_quick=False),
     Case("32 callers", "tiny", callers=32),
     Case("512 callers", "tiny", callers=512, base_case="32 callers"),
+    Case("stream of tiny items", "tiny", method="stream", is_quick=False),
+    Case("stream of 64 KiB bytes", "chunk", method="stream", base=OUT_OF_BAND, is_quick=False),
 )
 
 LIMITS: tuple[System, ...] = (

@@ -15,15 +15,18 @@ from typing import Any
 import weaverlab as weaver
 from benchmarks.timing import by_turns, time_awaits, time_calls
 from weaverlab import Component
+from weaverlab.config import parse
 
 NAMES = (
     "plain method",
     "local handle",
+    "local handle, timed",
     "local handle, traced",
     "plain coroutine",
     "local handle, async",
     "local handle, async, traced",
 )
+TIMED = parse("[weaverlab]\ntime_local_calls = true\n")
 
 
 class Plain:
@@ -51,12 +54,13 @@ def measure(spec: dict[str, Any]) -> list[dict[str, Any]]:
     plain = Plain()
     with (
         weaver.deploy(Local, deployer="single", show=lambda entry: None) as app,
+        weaver.deploy(Local, deployer="single", config=TIMED, show=lambda entry: None) as timed_app,
         closing(asyncio.new_event_loop()) as loop,
     ):
-        handle = app.get(Local)
+        handle, timed = app.get(Local), timed_app.get(Local)
 
         def run(name: str, count: int) -> float:
-            owner: Any = plain if "plain" in name else handle
+            owner: Any = plain if "plain" in name else timed if "timed" in name else handle
             with weaver.request() if "traced" in name else nullcontext():
                 if is_async(name):
                     return loop.run_until_complete(time_awaits(owner.echo_async, 1, count))

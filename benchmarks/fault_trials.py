@@ -21,12 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from multiprocess import forkserver
-
 import weaverlab as weaver
 from weaverlab import Component, Deployment, Ref, not_retriable
 from weaverlab.config import parse
 from weaverlab.deployers import supervisor
+from weaverlab.deployers.processes import fork_servers
 from weaverlab.errors import RemoteCallError, WeaverError
 from weaverlab.types import ReplicaInfo
 
@@ -244,7 +243,7 @@ def kill_fork_server(times: int) -> list[float]:
         for _ in range(times):
             before = app.replicas(Ledger)
             killed_s = time.monotonic()
-            os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+            os.kill(fork_servers.pid(), signal.SIGKILL)
             for replica in before:
                 wait_for_another(app, replica)
             app.get(Ledger).ping()

@@ -41,7 +41,6 @@ STRETCH = "1: stretch: 0.3 ms and >= 9 GB/s through shared memory"
 THREADS = "1: 32 sync callers: >= 1.0 x raw with 32 threads, >= 1.4 x BaseManager"
 TASKS = "1: 32 async callers: >= 100k calls/s with uvloop, >= 80k with asyncio (>= 5 x zmq.asyncio)"
 BESIDE = "1: beside a CPU-bound thread: the tiny call's p50 <= 1 ms"
-# A colocated call is timed when its request is traced, and then its events are recorded too.
 COLOCATED = "2: <= 110 ns with counters and trace check, <= 300 ns timed, an async call adds no task"
 # Differences under about 20 % mean nothing on such a machine, so "the same cost" is a ratio of up to 1.2.
 NOTEBOOK = "3: values of notebook classes cost what values of imported classes cost"
@@ -71,7 +70,7 @@ GOALS = (
     Goal(BESIDE, "beside", "handle, asyncio", "p50, thread in the caller", "value", "<=", 1000.0),
     Goal(BESIDE, "beside", "handle, asyncio", "p50, thread in the callee", "value", "<=", 1000.0),
     Goal(COLOCATED, "colocated", "local handle", "call", "value", "<=", 110.0),
-    Goal(COLOCATED, "colocated", "local handle, traced", "call", "value", "<=", 300.0),
+    Goal(COLOCATED, "colocated", "local handle, timed", "call", "value", "<=", 300.0),
     Goal(COLOCATED, "colocated", "local handle, async", "tasks per call", "value", "<=", 0.0),
     Goal(NOTEBOOK, "serialisation", "WeaverLab", "dump class of a notebook", "ratio", "<=", 1.2),
     Goal(NOTEBOOK, "serialisation", "WeaverLab", "load class of a notebook", "ratio", "<=", 1.2),

@@ -20,7 +20,7 @@ from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity
 from weaverlab.transport.handler import encode_answer
-from weaverlab.wire import MAX_FRAME_BYTES, FrameReader, Reply, encode_call, encode_reply, encode_value
+from weaverlab.wire import MAX_FRAME_BYTES, FrameReader, Reply, encode_call, encode_reply
 
 VALUE = "hello"
 CALLS = 2_000
@@ -46,14 +46,12 @@ def steps() -> dict[str, Callable[[], object]]:
     dispatcher = Dispatcher([hosted], SystemClock, Recorder())
     stats = MethodMetrics().stats("caller", "Echo", "echo", remote=True)
     args, reply = (VALUE,), Reply(True, b"", VALUE)
-    encoded = encode_value(args)
-    request, _ = encode_call(1, 0, 30.0, b"", b"", b"", encoded)
+    request, _ = encode_call(1, 0, 30.0, b"", b"", b"", args)
     (call,) = reading(request)()
-    answer, _ = encode_reply(1, True, b"", encode_value(VALUE))
+    answer, _ = encode_reply(1, True, b"", VALUE)
     (replied,) = reading(answer)()
     return {
-        "caller: pickle the arguments": lambda: encode_value(args),
-        "caller: make the frame": lambda: encode_call(1, 0, 30.0, b"", b"", b"", encoded),
+        "caller: pickle the arguments, make the frame": lambda: encode_call(1, 0, 30.0, b"", b"", b"", args),
         "callee: read the frame": reading(request),
         "callee: unpickle, set the context, run the method": lambda: dispatcher.call(call),
         "callee: pickle the value, make the frame": lambda: encode_answer(dispatcher, call, reply, MAX_FRAME_BYTES),

@@ -7,12 +7,12 @@ it is made on: an authenticated connection and a deadline, and a handler that an
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import weaverlab as weaver
 from benchmarks.system import AsyncCaller, AsyncSystem, Caller, System
-from benchmarks.values import size_bytes
+from benchmarks.values import ITEMS, size_bytes
 from weaverlab import Component
 from weaverlab.transport import AsyncChannel, Call, Reply, Server, SyncPool
 
@@ -36,6 +36,14 @@ class EchoService(Component):
     async def size_async(self, value: object) -> int:
         return size_bytes(value)
 
+    def stream(self, value: object) -> Iterator[object]:
+        for _ in range(ITEMS):
+            yield value
+
+    async def stream_async(self, value: object) -> AsyncIterator[object]:
+        for _ in range(ITEMS):
+            yield value
+
     def compute(self) -> None:
         """Compute on a thread of this process, as long as that lives."""
         threading.Thread(target=compute_until, args=(threading.Event(),), daemon=True).start()
@@ -57,29 +65,49 @@ class Deployed:
         self.pids = [replica.pid for replica in app.replicas()]
 
 
+def reader(stream: Callable[[object], Iterator[object]]) -> Caller:
+    """Return a caller that reads a whole stream, and returns its last item."""
+
+    def read(value: object) -> object:
+        for item in stream(value):
+            last = item
+        return last
+
+    return read
+
+
+def async_reader(stream: Callable[[object], AsyncIterator[object]]) -> AsyncCaller:
+    async def read(value: object) -> object:
+        async for item in stream(value):
+            last = item
+        return last
+
+    return read
+
+
 class BlockingHandle(System):
-    has_one_way = True
+    methods = ("echo", "size", "stream")
 
     def start(self) -> None:
         self.deployed = Deployed(self)
 
     def connect(self, method: str = "echo") -> Caller:
         caller: Caller = getattr(self.deployed.handle, method)
-        return caller
+        return reader(caller) if method == "stream" else caller
 
     def pids(self) -> list[int]:
         return self.deployed.pids
 
 
 class AwaitedHandle(AsyncSystem):
-    has_one_way = True
+    methods = ("echo", "size", "stream")
 
     def start(self) -> None:
         self.deployed = Deployed(self)
 
     async def open(self, method: str = "echo") -> AsyncCaller:
-        caller: AsyncCaller = getattr(self.deployed.handle, f"{method}_async")
-        return caller
+        caller = getattr(self.deployed.handle, f"{method}_async")
+        return async_reader(caller) if method == "stream" else caller
 
     def pids(self) -> list[int]:
         return self.deployed.pids
@@ -106,7 +134,7 @@ def serve(ready: Callable[[object], None], address: str) -> None:
 
 
 class BarePool(System):
-    has_one_way = True
+    methods = tuple(METHODS)
 
     def start(self) -> None:
         address = f"unix:{self.folder()}/weaverlab"
@@ -120,7 +148,7 @@ class BarePool(System):
 
 
 class BareChannel(AsyncSystem):
-    has_one_way = True
+    methods = tuple(METHODS)
 
     def start(self) -> None:
         self._address = f"unix:{self.folder()}/weaverlab"

@@ -4,8 +4,8 @@
     out of band    length of the pickle, count of buffers (4 bytes each), length of each buffer (8), pickle, buffers
 
 Out of band, arrays and `bytes` are sent from where they are, and received into memory that nobody has filled before.
-The server has a thread for each connection. There is nothing else: no error, no deadline, no end but that of the
-processes.
+The server has a thread for each connection. A stream is as many answers to one value as it has items. There is nothing
+else: no error, no deadline, no flow control, no end but that of the processes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import numpy
 
 from benchmarks.system import Caller, System
-from benchmarks.values import size_bytes
+from benchmarks.values import ITEMS, size_bytes
 
 LENGTH = Struct("<I")
 HEAD = Struct("<II")
@@ -32,7 +32,7 @@ RAW_BYTES = (bytes, bytearray, memoryview)
 class Raw(System):
     """A raw socket: of the UNIX domain or TCP, buffers in or out of band."""
 
-    has_one_way = True
+    methods = ("echo", "size", "stream")
 
     def __init__(self, name: str, is_tcp: bool = False, out_of_band: bool = False) -> None:
         super().__init__(name)
@@ -45,6 +45,8 @@ class Raw(System):
 
     def connect(self, method: str = "echo") -> Caller:
         send, receive = self._exchange
+        if method == "stream":
+            receive = for_each_item(receive)
         sock = open_socket(self._is_tcp)
         self.stack.callback(sock.close)
         sock.connect(self._addresses[method])
@@ -65,15 +67,34 @@ def open_socket(is_tcp: bool) -> socket.socket:
 
 
 def serve(ready: Callable[[object], None], folder: str, send: Callable[..., None], receive: Callable[..., Any]) -> None:
-    """Answer on one address with what came, on the other with its size; over TCP when there is no folder."""
+    """Answer on one address with what came, on two more with its size and a stream of it; over TCP without a folder."""
     addresses = {}
-    for method, answer in (("echo", lambda value: value), ("size", size_bytes)):
+    for method, answer, respond in (
+        ("echo", itself, send),
+        ("size", size_bytes, send),
+        ("stream", itself, for_each_item(send)),
+    ):
         listener = open_socket(not folder)
         listener.bind(f"{folder}/{method}" if folder else ("127.0.0.1", 0))
         listener.listen(1024)
         addresses[method] = listener.getsockname()
-        threading.Thread(target=_accept, args=(listener, answer, send, receive), daemon=True).start()
+        threading.Thread(target=_accept, args=(listener, answer, respond, receive), daemon=True).start()
     ready(addresses)
+
+
+def itself(value: Any) -> Any:
+    return value
+
+
+def for_each_item(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what sends, or receives, all items of a stream by `step`, one after the other; it returns the last."""
+
+    def steps(*args: Any) -> Any:
+        for _ in range(ITEMS):
+            last = step(*args)
+        return last
+
+    return steps
 
 
 def _accept(listener: socket.socket, *how: Any) -> None:

@@ -19,8 +19,10 @@ class System:
 
     needs = ""  # the module without which it cannot run
     distribution = ""  # what pip calls it
-    carries: tuple[str, ...] = ("tiny", "record", "ndarray", "bytes", "large")  # names in VALUES
-    has_one_way = False  # `connect("size")`: the value goes there, its size comes back
+    carries: tuple[str, ...] = ("tiny", "record", "chunk", "ndarray", "bytes", "large")  # names in VALUES
+    # What can be asked of `connect`. "size": the value goes there, its size comes back. "stream": the value goes there,
+    # and comes back `ITEMS` times, item by item; the caller reads them all, and returns the last.
+    methods: tuple[str, ...] = ("echo",)
     has_many_callers = True
 
     def __init__(self, name: str) -> None:

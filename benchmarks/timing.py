@@ -155,11 +155,12 @@ def cpu_clock(pids: Iterable[int]) -> Callable[[], float]:
 
     Threads that have ended count, to the nanosecond; /proc/PID/stat would know hundredths of a second.
     """
-    clocks = [_clock_of(pid) for pid in pids]
+    clocks = [clock_of(pid) for pid in pids]
     return lambda: time.process_time() + sum(map(time.clock_gettime, clocks))
 
 
-def _clock_of(pid: int) -> int:
+def clock_of(pid: int) -> int:
+    """Return the clock of a process's CPU time, user and system of all its threads, for `time.clock_gettime`."""
     libc: Any = ctypes.CDLL(None)
     clock = ctypes.c_int()
     if libc.clock_getcpuclockid(pid, ctypes.byref(clock)):

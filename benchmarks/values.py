@@ -1,4 +1,4 @@
-"""What is sent: five values from a tiny string to 16 MiB, the same for every system."""
+"""What is sent: six values from a tiny string to 16 MiB, the same for every system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy
 
-MIB = 1024 * 1024
+KIB = 1024
+MIB = 1024 * KIB
+ITEMS = 200  # of a stream, each of them the value that was sent
 
 RECORD: dict[str, Any] = {  # ten fields, 1 KiB as a pickle
     "id": "post-000017",
@@ -25,6 +27,7 @@ RECORD: dict[str, Any] = {  # ten fields, 1 KiB as a pickle
 VALUES: dict[str, object] = {
     "tiny": "hello",
     "record": RECORD,
+    "chunk": bytes(64 * KIB),
     "ndarray": numpy.arange(MIB // 8, dtype=float),
     "bytes": bytes(MIB),
     "large": numpy.arange(16 * MIB // 8, dtype=float),

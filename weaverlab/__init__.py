@@ -29,6 +29,8 @@ from weaverlab.runtime.context import current_metadata, metadata, remaining_s, r
 if TYPE_CHECKING:
     from weaverlab.deployers import Deployment, deploy, run
     from weaverlab.notebook import current
+    from weaverlab.runtime.branches import spawn
+    from weaverlab.runtime.gathering import Executor, gather
     from weaverlab.stores import Antipode
     from weaverlab.web import HEALTHZ_URL, healthz_handler, instrument_handler
 
@@ -38,6 +40,7 @@ __all__ = [
     "AutoMarshal",
     "Component",
     "Deployment",
+    "Executor",
     "Implements",
     "Interface",
     "Listener",
@@ -48,6 +51,7 @@ __all__ = [
     "current",
     "current_metadata",
     "deploy",
+    "gather",
     "get_lineage",
     "healthz_handler",
     "instance_of",
@@ -58,6 +62,7 @@ __all__ = [
     "request",
     "run",
     "secret",
+    "spawn",
     "timeout",
     "transfer",
 ]
@@ -66,11 +71,14 @@ _LAZY = {
     "HEALTHZ_URL": "weaverlab.web",
     "Antipode": "weaverlab.stores",
     "Deployment": "weaverlab.deployers",
+    "Executor": "weaverlab.runtime.gathering",
     "current": "weaverlab.notebook",
     "deploy": "weaverlab.deployers",
+    "gather": "weaverlab.runtime.gathering",
     "healthz_handler": "weaverlab.web",
     "instrument_handler": "weaverlab.web",
     "run": "weaverlab.deployers",
+    "spawn": "weaverlab.runtime.branches",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 import time
 from typing import Protocol
 
@@ -43,11 +42,15 @@ def system_rng(seed: int | None = None) -> random.Random:
     return random.Random(seed)
 
 
+# What the module `secrets` draws from, too; but that loads OpenSSL, which takes every `import weaverlab` 3 ms.
+_unguessable = random.SystemRandom()
+
+
 def secret_bytes(length: int) -> bytes:
     """Return `length` bytes that nobody can guess, for secrets and nonces."""
-    return secrets.token_bytes(length)
+    return _unguessable.randbytes(length)
 
 
 def unique_id(length: int = 8) -> str:
     """Return `length` hexadecimal digits that are new with overwhelming probability, for ids."""
-    return secrets.token_hex((length + 1) // 2)[:length]
+    return secret_bytes((length + 1) // 2).hex()[:length]

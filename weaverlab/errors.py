@@ -90,6 +90,10 @@ class StoreError(WeaverError):
     """A datastore could not do what was asked; nothing is reported as written that was not."""
 
 
+class ServerError(WeaverError):
+    """A datastore server for an experiment could not be started, or did not do what it was told; has its last words."""
+
+
 class BarrierTimeout(WeaverError, TimeoutError):
     """A barrier gave up waiting; `report` names what is missing and by how much."""
 

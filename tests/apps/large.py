@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import numpy
@@ -30,6 +32,15 @@ class Keeper(Component):
 
     async def scribble_async(self, array: numpy.ndarray) -> numpy.ndarray:
         return self.scribble(array)
+
+    def arrays(self, megabytes: int) -> Iterator[numpy.ndarray]:
+        """Arrays that are full of their number, without end."""
+        for number in itertools.count():
+            yield numpy.full(megabytes << 17, number, dtype="f8")
+
+    async def arrays_async(self, megabytes: int) -> AsyncIterator[numpy.ndarray]:
+        for array in self.arrays(megabytes):
+            yield array
 
     def keep(self, array: numpy.ndarray) -> None:
         self.kept.append(array)

@@ -204,6 +204,12 @@ class Writer(Component):
             self.posts.write("posts", str(number), "text")
             yield weaver.get_lineage()
 
+    def writes_first(self, n: int) -> Iterator[bytes]:
+        """Write before the first item only."""
+        self.posts.write("posts", "0", "text")
+        for _ in range(n):
+            yield weaver.get_lineage()
+
 
 class Feed(Interface):
     def numbers(self, n: int) -> Iterator[int]: ...

@@ -55,6 +55,16 @@ def test_what_was_not_measured_is_said() -> None:
     assert result.not_measured == [NAME]
 
 
+def test_a_case_that_the_baseline_does_not_know_is_no_regression() -> None:
+    figures = {**measured(1.3), **measured(90.0, case="stream of tiny items")}
+
+    result = compare(figures, stored(1.3, 1.3, 1.3))
+
+    assert result.is_ok
+    assert result.compared == 1
+    assert not result.not_measured
+
+
 def test_a_check_that_compared_nothing_fails() -> None:
     assert not compare({}, stored(1.3, 1.3, 1.3)).is_ok
 

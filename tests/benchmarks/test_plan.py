@@ -11,6 +11,7 @@ from benchmarks import beside, cases, colocated, goals, plan
 from benchmarks.cases import CASES, LIMITS, OURS, PEERS, RAW, SYSTEMS
 from benchmarks.plan import US, Asked
 from benchmarks.system import AsyncSystem
+from benchmarks.values import ITEMS
 
 PEERS_TXT = Path(cases.__file__).with_name("peers.txt")
 
@@ -41,7 +42,12 @@ def test_a_pinned_round_names_its_processor_and_a_free_one_does_not() -> None:
 def test_quick_leaves_out_what_takes_long() -> None:
     quick, full = ({case for job in Asked(is_quick=quick).jobs() for case in job.cases} for quick in (True, False))
 
-    assert full - quick == {"16 MiB ndarray", "16 MiB one way"}
+    assert full - quick == {
+        "16 MiB ndarray",
+        "16 MiB one way",
+        "stream of tiny items",
+        "stream of 64 KiB bytes",
+    }
 
 
 def test_quick_measures_every_system_that_has_a_goal_of_its_own() -> None:
@@ -83,6 +89,15 @@ def test_more_than_32_callers_are_tasks() -> None:
 
     assert all(isinstance(system, AsyncSystem) for system in SYSTEMS.values() if crowd.takes(system))
     assert not crowd.takes(SYSTEMS[RAW])
+
+
+def test_streams_are_read_by_the_limits_and_the_handles() -> None:
+    streams = [case for case in CASES if case.method == "stream"]
+
+    assert {case.items for case in streams} == {ITEMS}
+    for case in streams:
+        readers = {name for name, system in SYSTEMS.items() if case.takes(system)}
+        assert readers == {limit.name for limit in LIMITS} | {"handle", "handle, asyncio", "handle, uvloop"}
 
 
 @pytest.mark.parametrize("goal", goals.GOALS, ids=lambda goal: f"{goal.system}: {goal.case}")

@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 from benchmarks import raw
-from benchmarks.values import VALUES, size_bytes
+from benchmarks.values import ITEMS, VALUES, size_bytes
 
 IN_BAND = (raw.send_in_band, raw.receive_in_band)
 OUT_OF_BAND = (raw.send_out_of_band, raw.receive_out_of_band)
@@ -22,7 +22,7 @@ def exchange(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Yield a function that sends a value to an echoing thread and returns what comes back."""
     send, receive = request.param
     ours, theirs = socket.socketpair()
-    thread = threading.Thread(target=raw._answer, args=(theirs, lambda value: value, send, receive))
+    thread = threading.Thread(target=raw._answer, args=(theirs, raw.itself, send, receive))
     thread.start()
 
     def call(value: object) -> Any:
@@ -47,6 +47,21 @@ def test_a_value_comes_back_as_it_was(exchange: Any, name: str) -> None:
         assert bytes(answer) == value
     else:
         assert answer == value
+
+
+@pytest.mark.parametrize(("send", "receive"), [IN_BAND, OUT_OF_BAND], ids=["in band", "out of band"])
+def test_a_stream_brings_its_items_and_no_more(send: Any, receive: Any) -> None:
+    ours, theirs = socket.socketpair()
+    thread = threading.Thread(target=raw._answer, args=(theirs, raw.itself, raw.for_each_item(send), receive))
+    thread.start()
+
+    with ours:
+        for value in ("first", "second"):  # an item too many of the first would be taken for one of the second
+            send(ours, value)
+            assert [receive(ours) for _ in range(ITEMS)] == [value] * ITEMS
+
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_the_record_has_ten_fields_and_about_a_kibibyte() -> None:

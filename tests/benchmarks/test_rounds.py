@@ -14,8 +14,13 @@ from benchmarks.plan import US, Job
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
 
-def job(suite: str = "calls", group: str = US, systems: tuple[str, ...] = ()) -> Job:
-    return Job(suite, "free", group, systems, ("tiny",), 1, 0.001)
+STREAMS = ("stream of tiny items", "stream of 64 KiB bytes")
+
+
+def job(
+    suite: str = "calls", group: str = US, systems: tuple[str, ...] = (), cases: tuple[str, ...] = ("tiny",)
+) -> Job:
+    return Job(suite, "free", group, systems, cases, 1, 0.001)
 
 
 @pytest.mark.slow
@@ -26,6 +31,17 @@ def test_a_round_brings_a_row_for_each_system_and_leaves_nothing() -> None:
     assert list(tiny) == ["raw", "raw out of band", "handle", "handle, asyncio", "pool", "channel, asyncio", "Pipe"]
     assert {row["base"] for row in tiny.values()} == {tiny["raw"]["value"]}
     assert all(row["value"] > 0 and row["cpu_us"] > 0 for row in tiny.values())
+    assert "left" not in one
+
+
+@pytest.mark.slow
+def test_streams_are_read_through_by_those_that_have_them_and_left_out_by_others() -> None:
+    one = rounds.run_round(job(systems=("handle", "handle, asyncio", "pool"), cases=STREAMS), 1)
+
+    for case in STREAMS:
+        found = [row for row in one["rows"] if row["case"] == case]
+        assert [row["system"] for row in found] == ["raw", "raw out of band", "handle", "handle, asyncio"]
+        assert all(row["value"] > 0 and row["base"] > 0 for row in found)
     assert "left" not in one
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from tests.cli.terminal import running, wait_line, weaverlab, write_config
 from weaverlab.cli.endings import run_command
 from weaverlab.config import parse
+from weaverlab.wire.handshake import MESSAGE_BYTES
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
@@ -29,6 +32,27 @@ def test_deploy_runs_what_weaver_toml_names(folder: Path, deployer: str) -> None
     assert done.returncode == 0
     assert "hello world" in done.stdout + done.stderr
     assert f"running on {deployer}" in done.stderr
+
+
+def test_deploy_with_mtls_lets_in_nobody_without_a_certificate(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config(folder, "serve")
+    with (folder / "weaver.toml").open("a") as config:
+        config.write("[multi]\nmtls = true\n")
+    with tempfile.TemporaryDirectory(prefix="wl-") as sockets:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", sockets)
+        with running(folder, "multi", "deploy") as process:
+            wait_line(process.stderr, "hello world")  # from one process to the other, through TLS
+
+            weavelets = [path for path in Path(sockets).rglob("*.sock") if path.name != "admin.sock"]
+            for path in weavelets:
+                with socket.socket(socket.AF_UNIX) as stranger:
+                    stranger.connect(str(path))
+                    stranger.sendall(bytes(MESSAGE_BYTES))
+
+                    wait_line(process.stderr, "refused a connection: TLS: it does not speak TLS")
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+    assert len(weavelets) == 2 and process.returncode == 130
 
 
 def test_deploy_finds_the_application_beside_the_configuration(folder: Path) -> None:
@@ -105,7 +129,10 @@ def test_an_interrupt_stops_everything_in_order(folder: Path, deployer: str, num
             ["multi", "deploy", "greetings.py"],
             "expected a weaver.toml, not a Python file. To run that: weaverlab run",
         ),
-        (["run", "empty.py"], "empty.py: expected one class derived from weaverlab.Main, found none"),
+        (
+            ["run", "empty.py"],
+            "empty.py: expected one class derived from weaverlab.Main, found none. Write one: class App(Main)",
+        ),
         (["run", "greetings.py", "--config", "missing.toml"], "missing.toml: cannot read the configuration"),
         (["multi", "deploy", "missing.toml"], "missing.toml: cannot read the configuration"),
         (["multi", "deploy", "bare.toml"], 'which application? Add a line to [weaverlab]: app = "app.py"'),
@@ -115,11 +142,21 @@ def test_an_interrupt_stops_everything_in_order(folder: Path, deployer: str, num
             "[weaverlab] app: there is no file 'greeting.py'. Did you mean 'greetings.py'?",
         ),
         (["multi", "deploy", "syntax.toml"], "line 1"),
-        (["deploy"], "No such command"),
+        (["deploy"], "No such command 'deploy'. There is: weaverlab single deploy, weaverlab multi deploy."),
+        (["multi", "run"], "No such command 'run'. There is: weaverlab run, weaverlab experiment run."),
+        (["nonesuch"], "No such command 'nonesuch'.\n"),
+        (["run", "folder.py"], "folder.py: expected the path of a Python file that exists. That is a folder.\n"),
+        (["run", "utf16.py"], "utf16.py: is no Python file: it has null bytes in it. Save it as text in UTF-8."),
+        (["run", "two.py"], "found App, Other. Leave one of them in this file."),
+        (["stop", ""], "which deployment? Give the beginning of its id: weaverlab status shows it."),
+        (["stop", "4f", "--drain", "nan"], "'nan' is not a valid number"),
     ],
 )
 def test_wrong_use_is_exit_code_2_and_one_clear_message(folder: Path, args: list[str], said: str) -> None:
     (folder / "empty.py").write_text("")
+    (folder / "folder.py").mkdir()
+    (folder / "utf16.py").write_text("x = 1\n", encoding="utf-16")
+    (folder / "two.py").write_text("from weaverlab import Main\nclass App(Main): ...\nclass Other(Main): ...\n")
     (folder / "bare.toml").write_text("")
     (folder / "wrong.toml").write_text('[weaverlab]\napp = "greetings.py"\n[Ap]\nmode = "once"\n')
     (folder / "lost.toml").write_text('[weaverlab]\napp = "greeting.py"\n')
@@ -156,3 +193,24 @@ def test_the_version_is_that_of_the_installed_package() -> None:
     from importlib.metadata import version
 
     assert weaverlab(Path.cwd(), "version").stdout.strip() == version("weaverlab")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_weaver_toml_that_was_not_given_is_not_read_and_what_it_lacks_is_not_blamed_on_it(
+    folder: Path, is_there: bool
+) -> None:
+    (folder / "lab").mkdir()
+    (folder / "lab" / "posts.py").write_text(
+        "from weaverlab import Antipode, Main\n"
+        "class App(Main):\n    posts: Antipode\n    def main(self) -> None: print('it runs')\n"
+    )
+    if is_there:
+        (folder / "lab" / "weaver.toml").write_text("[antipode.posts]\ntype = 'embedded-kv'\n")
+
+    done = weaverlab(folder, "run", "lab/posts.py")
+
+    seen = "lab/weaver.toml (there, but not given as --config or config=)" if is_there else "no weaver.toml given"
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Error: {seen}: [antipode.posts]: missing: the application has a datastore agent")
+    if is_there:
+        assert "it runs" in weaverlab(folder, "run", "lab/posts.py", "--config", "lab/weaver.toml").stdout

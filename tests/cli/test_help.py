@@ -15,8 +15,7 @@ import pytest
 
 from tests.cli.terminal import weaverlab
 from weaverlab import registry
-from weaverlab.cli import main as _main  # noqa: F401 - so that every verb is there
-from weaverlab.cli import weaverlab as tree
+from weaverlab.cli.tree import weaverlab as tree
 from weaverlab.registry import Record
 
 
@@ -41,10 +40,16 @@ def test_the_help_of_every_verb_has_an_example_that_is_one_of_it(path: tuple[str
     assert all(tuple(example.split()[: len(path)]) == path for example in examples)
 
 
-def test_every_line_of_the_list_of_verbs_is_whole() -> None:
-    listed = weaverlab(Path.cwd(), "--help").stdout.partition("Commands:")[2].strip().splitlines()
+@pytest.mark.parametrize(
+    "group", ["", *(name for name, verb in tree.commands.items() if isinstance(verb, click.Group))]
+)
+def test_every_line_of_the_list_of_verbs_is_whole_and_in_its_own_order(group: str) -> None:
+    said = weaverlab(Path.cwd(), *group.split(), "--help").stdout
+    listed = said.partition("Commands:")[2].strip().splitlines()
 
-    assert [line.split()[0] for line in listed] == list(tree.commands)
+    verbs = tree.commands[group] if group else tree
+    assert isinstance(verbs, click.Group)
+    assert [line.split()[0] for line in listed] == list(verbs.commands)
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +28,13 @@ def terminal(folder: Path) -> Iterator[subprocess.Popen[str]]:
     with running(folder, "multi", "deploy") as process:
         wait_line(process.stderr, "hello world")
         yield process
+
+
+@pytest.fixture
+def sockets() -> Iterator[str]:
+    """A folder of our own for sockets, whose paths must be short."""
+    with tempfile.TemporaryDirectory(prefix="wl-") as path:
+        yield path
 
 
 def the_record() -> Record:
@@ -139,7 +147,8 @@ def test_after_a_crash_nothing_is_shown(folder: Path, terminal: subprocess.Popen
     assert weaverlab(folder, "status").stdout.startswith("Nothing is deployed")
 
 
-def test_purge_says_what_a_crash_has_left(folder: Path) -> None:
+def test_purge_says_what_a_crash_has_left(folder: Path, sockets: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", sockets)  # in /tmp, a command of another test may remove it first
     write_config(folder, "serve")
     with running(folder, "single", "deploy") as terminal:  # which has no fork server that would clean up after it
         wait_line(terminal.stdout, "hello world")
@@ -151,8 +160,8 @@ def test_purge_says_what_a_crash_has_left(folder: Path) -> None:
 
     assert f"{record.id}.json" in purged.stdout
     assert os.path.dirname(record.address.removeprefix("unix:")) in purged.stdout
-    assert weaverlab(folder, "purge").stdout == "Nothing was left behind.\n"
-    assert json.loads(weaverlab(folder, "purge", "--json").stdout) == {"removed": []}
+    again = weaverlab(folder, "purge", "--json").stdout
+    assert not any(record.id in path or sockets in path for path in json.loads(again)["removed"])
 
 
 def test_who_follows_the_logs_of_a_deployer_that_is_killed_is_told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 import sys
 import types
@@ -209,7 +210,7 @@ def test_a_key_has_the_declared_type_and_a_record_is_a_tuple(annotation, returne
         (Spot, Place("Bonn", 7), "returned Place(city='Bonn', number=7), which is of type Place; expected Spot."),
         (Unfinished, Unfinished(), "'Unfinished' object has no attribute 'city'; expected Unfinished."),
     ],
-    ids=reprlib.repr,
+    ids=lambda value: re.sub(r" at 0x[0-9a-f]+", "", reprlib.repr(value)),
 )
 def test_a_key_of_another_type_is_refused(annotation, returned, problem):
     with pytest.raises(RoutingError) as caught:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+from typing import get_args
 
 import pytest
 
 from tests.config.faults import fault_of, faults_of
 from weaverlab.config import AntipodeConfig, Config, Lag, MultiSection, SingleSection, WeaverlabSection, parse
+from weaverlab.config.values import StoreType
 from weaverlab.errors import ConfigError
 
+TYPES = [repr(one) for one in get_args(StoreType)]
 WHOLE = """
 [weaverlab]
 app = "app.py"
@@ -139,7 +142,8 @@ def test_what_is_not_toml_is_located_by_line_and_column(text, fault):
         ("antipode.posts = 3", "[antipode.posts]: expected a table (a section), saw int 3."),
         (
             "[weaverlab]\nap = 1",
-            "[weaverlab] ap: unknown key. Did you mean 'app'? Known: app, barriers, call_timeout_s, implementations.",
+            "[weaverlab] ap: unknown key. Did you mean 'app'? Known: app, barrier_faults, barriers, call_timeout_s, "
+            "implementations, time_local_calls.",
         ),
         ("[weaverlab]\napp = 1", "[weaverlab] app: expected str, saw int 1."),
         ("[weaverlab]\ncall_timeout_s = 0", "[weaverlab] call_timeout_s: expected seconds above 0, saw 0.0."),
@@ -167,6 +171,10 @@ def test_what_is_not_toml_is_located_by_line_and_column(text, fault):
             '[single] listeners.web: expected "host:port", such as "127.0.0.1:8080", saw \'localhost:99999\'.',
         ),
         (
+            "[weaverlab]\nbarrier_faults = { drop = 1.5 }",
+            "[weaverlab] barrier_faults: drop: expected a share from 0 to 1, saw 1.5.",
+        ),
+        (
             "[listeners]\nweb = 'localhost:http'",
             '[listeners] web: expected "host:port", such as "127.0.0.1:8080", saw \'localhost:http\'.',
         ),
@@ -175,10 +183,10 @@ def test_what_is_not_toml_is_located_by_line_and_column(text, fault):
             "[regions]\neu = ['A']\nus = ['A']",
             "[regions]: A is listed 2 times, in eu and us; it has one place only.",
         ),
-        ("[antipode.posts]", "[antipode.posts] type: missing; expected 'embedded-kv' or 'embedded-queue'."),
+        ("[antipode.posts]", f"[antipode.posts] type: missing; expected {', '.join(TYPES[:-1])} or {TYPES[-1]}."),
         (
             "[antipode.posts]\ntype = 'embeded-kv'",
-            "[antipode.posts] type: expected one of 'embedded-kv', 'embedded-queue', saw str 'embeded-kv'. "
+            f"[antipode.posts] type: expected one of {', '.join(TYPES)}, saw str 'embeded-kv'. "
             "Did you mean 'embedded-kv'?",
         ),
         (
@@ -206,7 +214,7 @@ def test_all_faults_are_reported_together():
         start_method = "fork"
         restarts_max = -1
         [antipode.posts]
-        type = "redis"
+        type = "sqlite"
         seed = "x"
         lag_ms = -1
         [antipode.notifications]

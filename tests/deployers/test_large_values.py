@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,9 +17,9 @@ import pytest
 
 import weaverlab as weaver
 from tests.apps.large import Keeper, Middle
-from tests.transport.holders import holders, segments_of
+from tests.transport.holders import holders, segments_of, wait_until
 from weaverlab import Deployment
-from weaverlab.errors import RemoteCallError
+from weaverlab.errors import CallLost, RemoteCallError
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
@@ -32,13 +31,6 @@ MEGABYTE = 1 << 17  # of doubles
 def app() -> Iterator[Deployment]:
     with weaver.deploy(Middle, deployer="multi") as deployment:
         yield deployment
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    ends_s = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < ends_s, "it did not come true"
-        time.sleep(0.01)
 
 
 def warm(app: Deployment) -> None:
@@ -156,6 +148,42 @@ def test_when_a_caller_is_killed_in_the_middle_of_a_large_call_its_memory_is_fre
     assert len(inodes) >= 2
     wait_until(lambda: set(holders(inodes)) <= {app.get(Keeper).look()[0]})
     # `hold` never ends, but for its caller's end: then its argument, and the segment of that, go too.
+    wait_until(lambda: holders(inodes) == [])
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["blocking", "awaited"])
+def test_when_a_callee_is_killed_in_the_middle_of_a_stream_its_memory_is_freed(app: Deployment, is_async: bool) -> None:
+    keeper = app.get(Keeper)
+    pid = keeper.look()[0]
+    inodes: set[int] = set()
+
+    def look(number: int, array: numpy.ndarray) -> None:
+        assert (array == number).all()
+        if number == 3:  # the first went through the socket
+            inodes.update(segments_of(pid))
+            os.kill(pid, signal.SIGKILL)
+
+    def read() -> None:
+        for number, array in enumerate(keeper.arrays(8)):
+            look(number, array)
+
+    async def read_async() -> None:
+        number = 0
+        async for array in keeper.arrays_async(8):
+            look(number, array)
+            number += 1
+
+    async def lose() -> None:  # in here, as what leaves `asyncio.run` waits for the garbage collector
+        with pytest.raises(CallLost):
+            await read_async()
+
+    if is_async:
+        asyncio.run(lose())
+    else:
+        with pytest.raises(CallLost):
+            read()
+
+    assert inodes
     wait_until(lambda: holders(inodes) == [])
 
 

@@ -15,6 +15,7 @@ import pytest
 import weaverlab as weaver
 from tests.apps.lessons import Choosy, Clerk, Desk, HangsInSecond, Loop, Office, Once
 from tests.apps.shop import Shop, config
+from tests.transport.holders import wait_until
 from weaverlab import Deployment
 from weaverlab.config import parse
 from weaverlab.errors import DeployError, RemoteCallError, StoppedError, WeaverError
@@ -291,9 +292,16 @@ def test_deploy_runs_no_body_and_run_main_runs_it_once(deployer: str, capfd: pyt
     assert "".join(capfd.readouterr()).count("main has run") == 1
 
 
+def wait_stopped(pid: int) -> None:
+    """Wait until none of its threads runs: the others go on until the one that takes the signal gets a CPU."""
+    stats = [task / "stat" for task in Path(f"/proc/{pid}/task").iterdir()]
+    wait_until(lambda: all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats))
+
+
 def test_a_main_that_could_not_be_begun_can_be_begun_later(said: Said) -> None:
     with weaver.deploy(Once, show=said.show) as app:
         app.pause("Once/0")
+        wait_stopped(app.replicas(Once)[0].pid)
         with pytest.raises(RemoteCallError):
             app.start_main()
         app.resume("Once/0")

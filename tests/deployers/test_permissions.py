@@ -16,7 +16,8 @@ CONFIG = parse('[antipode.posts]\ntype = "embedded-kv"')
 GROUPS = ("Front", "Desk", "Ledger", "Archive", "Lonely", STORES)
 
 # Front --> Desk --> Ledger; Archive --> Ledger, and Archive has an agent of a datastore.
-MAY = {("Front", "Desk"), ("Desk", "Ledger"), ("Archive", "Ledger"), ("Archive", STORES)}
+# Who has one may wait for the branches of others, too.
+MAY = {("Front", "Desk"), ("Desk", "Ledger"), ("Archive", "Ledger"), ("Archive", STORES), ("Archive", "BranchHost")}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def apart():
     return permissions(make_plan([Front, Archive, Lonely], CONFIG), "client")
 
 
-@pytest.mark.parametrize(("caller", "callee"), list(product(GROUPS, (*GROUPS, "Control"))))
+@pytest.mark.parametrize(("caller", "callee"), list(product(GROUPS, (*GROUPS, "Control", "BranchHost"))))
 def test_a_group_may_call_what_it_has_a_ref_or_an_agent_to_and_nothing_else(apart, caller, callee):
     assert (callee in apart[caller]) is ((caller, callee) in MAY)
 
@@ -43,7 +44,7 @@ def test_colocated_components_share_what_each_of_them_may_call():
 
     may_call = permissions(plan, "client")
 
-    assert may_call[plan.groups[-1].name] == {"Desk", "Ledger", STORES}
+    assert may_call[plan.groups[-1].name] == {"Desk", "Ledger", STORES, "BranchHost"}
     assert set(may_call) == {"Desk", "Ledger", STORES, plan.groups[-1].name, "client"}
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.apps import reserved
 from tests.apps.shop import CONFIG_TEXT, Catalogue, Front, Mirror, Shop, Storage, config
 from weaverlab.config import parse, read
 from weaverlab.deployers.plan import Group, make_plan
-from weaverlab.errors import ConfigError
+from weaverlab.errors import ConfigError, DeclarationError
 
 
 def test_each_component_is_a_group_of_its_own_and_callees_come_first() -> None:
@@ -112,3 +113,14 @@ def test_faults_of_values_do_not_hide_faults_of_names_and_cause_no_others() -> N
         "'Fron' is no",
     ):
         assert fault in said
+
+
+def test_names_that_mean_something_else_already_are_refused_all_at_once() -> None:
+    with pytest.raises(DeclarationError) as wrong:
+        make_plan([reserved.Control, reserved.EmbeddedStores, reserved.client, reserved.multi], parse(""))
+
+    assert len(wrong.value.faults) == 4
+    assert wrong.value.faults[0] == (
+        "Component tests.apps.reserved.Control: WeaverLab calls the component by which a deployer asks a weavelet "
+        "'Control'. Give the class another name."
+    )

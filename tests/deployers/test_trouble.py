@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from multiprocess import forkserver, util
+from multiprocess import util
 
 import weaverlab as weaver
 from benchmarks.fault_trials import wait_for
@@ -23,8 +23,8 @@ from tests.apps.broken import DiesWhenAsked, Healthy
 from tests.apps.shop import Fragile, Polite, Shop, config
 from weaverlab import Deployment, registry
 from weaverlab.config import parse
-from weaverlab.deployers import asking, multi, processes, supervisor
-from weaverlab.deployers.processes import LocalProcesses
+from weaverlab.deployers import asking, multi, spawning, supervisor
+from weaverlab.deployers.processes import LocalProcesses, fork_servers
 from weaverlab.deployers.version import DeployerName
 from weaverlab.errors import CallLost, DeployError, RemoteApplicationError, StoppedError
 from weaverlab.runtime.logs import LogEntry
@@ -267,7 +267,7 @@ def test_the_death_of_the_fork_server_costs_a_restart_and_no_more() -> None:
     again = Watch("ready again")
     with weaver.deploy(Fragile, show=again.show) as app:
         first = app.get(Fragile).pid()
-        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+        os.kill(fork_servers.pid(), signal.SIGKILL)
 
         assert again.happened.wait(5)
         assert app.get(Fragile).pid() != first
@@ -337,7 +337,7 @@ def test_ctrl_c_lets_an_async_main_clean_up_before_components_shut_down(tmp_path
 def test_ctrl_c_does_not_reach_a_process_that_has_just_been_started_for_us() -> None:
     reading, writing = os.pipe()
     command = [os.fsencode(sys.executable), "-c", f"import os; os.write({writing}, b'it runs')"]
-    with processes._as_we_start_processes():
+    with spawning._as_we_start_processes():
         pid = util.spawnv_passfds(command[0], command, [writing])
     os.kill(pid, signal.SIGINT)
     os.close(writing)

@@ -14,13 +14,13 @@ pytestmark = pytest.mark.usefixtures("no_process_left")
 TALKS = """
 import os, resource, signal, sys
 import weaverlab as weaver
-from multiprocess import forkserver
+from weaverlab.deployers.processes import fork_servers
 from tests.apps.shop import Fragile, Item, Shop, config
 
 weaver.deploy(Fragile).stop()  # so that the fork server runs
 if sys.argv[1] == "files":  # as when the disk has become full: not a byte more, here or in any weavelet to come
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    for pid in (0, forkserver._forkserver._forkserver_pid):
+    for pid in (0, fork_servers.pid()):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 with weaver.deploy(Shop, Fragile, config=config(), deployer=sys.argv[2]) as app:
     storage, fragile = app.get("Storage"), app.get(Fragile)

@@ -55,7 +55,7 @@ def live(trials: int, seed: int) -> str:
 def grown(duration_s: int) -> str:
     """Let atheris grow inputs for so long, where it is installed."""
     if importlib.util.find_spec("atheris") is None:
-        return "skipped: inputs grown by coverage, since atheris is not installed (pip install atheris)"
+        return "skipped: inputs grown by coverage, since atheris is not installed and `make fuzz` found no wheel"
     with tempfile.TemporaryDirectory(prefix="wl-") as folder:
         options = [f"-max_total_time={duration_s}", "-timeout=10", "-max_len=8192", f"-artifact_prefix={folder}/"]
         command = [sys.executable, "-m", "tests.fuzz.coverage_guided", folder, *options]

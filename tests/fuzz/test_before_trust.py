@@ -71,7 +71,7 @@ def test_a_server_unpickles_nothing_before_the_proof(world: World, bomb: Bomb, m
         lambda sock: sock.sendall(hello * 2 + frame),
         lambda sock: sock.sendall(b"".join(recorded(mode).client.handshake) + frame),  # replayed
         lambda sock: sock.sendall(hello_and_proof(sock, mode, OTHER_SECRET) + frame),
-        lambda sock: sock.sendall(hello_and_proof(sock, mode, SECRET)[:-1] + frame[:1] + frame),
+        lambda sock: sock.sendall(hello_and_proof(sock, mode, SECRET)[1:] + frame),
         *(
             lambda sock, bit=bit: sock.sendall(hello_and_proof(sock, mode, SECRET, bit) + frame)  # type: ignore[misc]
             for bit in range(256)

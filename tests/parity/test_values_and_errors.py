@@ -21,7 +21,7 @@ VALUES = [
     None,
     (1, 2.5, 3j, True, b"\x00\xff", "text", ...),
     [{"nested": {1: {2, 3}}}, frozenset((1, 2)), range(3), slice(1, 2)],
-    bytearray(100_000),
+    bytearray(200_000),
     Counter("abca"),
     OrderedDict(b=1, a=2),
     deque([1, 2], maxlen=2),

@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,13 +30,15 @@ def record(deployment_id: str = "0a1b2c3d", **facts: object) -> Record:
 
 
 @pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A registry of this test's own, and places for sockets of its own."""
-    for variable in (registry.STATE_VARIABLE, "XDG_RUNTIME_DIR"):
-        (tmp_path / variable).mkdir()
-        monkeypatch.setenv(variable, str(tmp_path / variable))
-    monkeypatch.setattr(sockets, "socket_folder_parents", lambda: (str(tmp_path / "XDG_RUNTIME_DIR"),))
-    return tmp_path
+def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A registry of this test's own, and places for sockets of its own, with paths that are short enough for them."""
+    with tempfile.TemporaryDirectory(prefix="wl-", dir="/tmp") as folder:
+        path = Path(folder)
+        for variable in (registry.STATE_VARIABLE, "XDG_RUNTIME_DIR"):
+            (path / variable).mkdir()
+            monkeypatch.setenv(variable, str(path / variable))
+        monkeypatch.setattr(sockets, "socket_folder_parents", lambda: (str(path / "XDG_RUNTIME_DIR"),))
+        yield path
 
 
 def left() -> list[Path]:

@@ -8,14 +8,18 @@ from collections.abc import Callable
 
 import pytest
 
+from weaverlab.antipode import Dependency, Lineage, context, transfer
 from weaverlab.clock import SystemClock
-from weaverlab.errors import Cancelled, DeadlineExceeded
+from weaverlab.errors import Cancelled, DeadlineExceeded, ProtocolError
 from weaverlab.runtime import failures
 from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity
 from weaverlab.transport import Call
 from weaverlab.transport.hangups import of_this_thread
+
+ELSEWHERE = Lineage([Dependency("notes", "us", 3)])
+TOO_LARGE = Lineage(Dependency("notes", f"{n}", 3) for n in range(10_000))
 
 
 def call(timeout_s: float = 5.0) -> Call:
@@ -83,3 +87,33 @@ def test_what_weaverlab_does_itself_is_not_cut_off_in_the_middle(
 
     assert Dispatcher([method], SystemClock, Recorder()).call(call()).value == "seen"
     assert bool(watched) is is_watched
+
+
+# It announces one dependency whose store is the eighth of its two names.
+GARBAGE = b"\x02\x11\x01\x00\x07\x01\x05posts\x00eu\x00"
+
+
+@pytest.mark.parametrize(
+    ("lineage", "body", "outcome"),
+    [
+        (b"\x02", lambda: "never", "inside its header"),
+        (GARBAGE, lambda: transfer(ELSEWHERE), "out of range"),
+        (GARBAGE, lambda: context.replace(ELSEWHERE), "out of range"),
+        (GARBAGE, lambda: "nobody looked", None),
+        (b"", lambda: context.replace(TOO_LARGE), "the limit is 65536"),
+    ],
+)
+def test_a_lineage_that_is_garbage_or_too_large_is_an_error_of_its_call(
+    dispatcher: Dispatcher, method: HostedMethod, lineage: bytes, body: Callable[[], object], outcome: str | None
+) -> None:
+    method.open(body)
+    accompanied = call()
+    accompanied.is_accompanied, accompanied.lineage = True, lineage
+
+    reply = dispatcher.call(accompanied)
+
+    if outcome is None:
+        assert reply.value == "nobody looked"
+    else:
+        with pytest.raises(ProtocolError, match=outcome):
+            raise failures.unpack(reply.value)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -57,11 +59,13 @@ SPEC: ComponentSpec = build_application([OakShelf]).components["OakShelf"]
 class Local:
     """A local handle and what was counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, timed_by: Callable[[], float] | None = None) -> None:
         self.metrics = MethodMetrics()
         self.traced: list[str] = []
         stats = {m.name: self.metrics.stats("me", "OakShelf", m.name, remote=False) for m in SPEC.methods}
-        self.handle: Any = local_handle(SPEC, OakShelf(), stats, self._trace, lambda method, stats: lambda call: call())
+        self.handle: Any = local_handle(
+            SPEC, OakShelf(), stats, self._trace, lambda method, stats: lambda call: call(), timed_by
+        )
 
     def _trace(self, method: Any, target: Any) -> Any:
         def traced(*args: Any) -> Any:
@@ -142,6 +146,26 @@ def test_local_calls_and_their_errors_are_counted() -> None:
 
     counted = {counts.key.method: (counts.calls, counts.errors) for counts in local.metrics.snapshot()}
     assert counted == {"plain": (1, 0), "fails": (1, 1)}
+
+
+def test_errors_of_traced_local_calls_are_counted_too() -> None:
+    local = Local()
+    with context.request(), pytest.raises(ZeroDivisionError):
+        local.handle.fails()
+
+    assert local.metrics.snapshot()[0].errors == 1
+
+
+async def test_local_calls_are_timed_when_asked_for_whether_they_return_or_raise() -> None:
+    ticks = itertools.count()
+    local = Local(timed_by=lambda: 0.5 * next(ticks))
+    local.handle.plain(1)
+    await local.handle.later(1)
+    with pytest.raises(ZeroDivisionError):
+        local.handle.fails()
+
+    counted = {c.key.method: (c.calls, c.errors, c.timed_s, sum(c.buckets)) for c in local.metrics.snapshot()}
+    assert counted == {"plain": (1, 0, 0.5, 1), "later": (1, 0, 0.5, 1), "fails": (1, 1, 0.5, 1)}
 
 
 def test_only_calls_of_a_traced_request_take_the_traced_path() -> None:

@@ -23,6 +23,30 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.getcwd(), "PYTEST_ADDOPTS": ""}
 
 
+def test_the_index_of_decisions_names_every_page_in_order_by_its_title() -> None:
+    pages = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+    titles = [page.read_text().partition("\n")[0].removeprefix("# ").partition(". ") for page in pages]
+    index = (DOCS / "decisions" / "README.md").read_text()
+
+    assert re.findall(r"^\d+\. .*$", index, re.MULTILINE) == [
+        f"{number}. [{title}]({page.name})" for (number, _, title), page in zip(titles, pages, strict=True)
+    ]
+
+
+def test_the_script_of_the_readme_calls_breaks_scales_and_replaces(tmp_path: Path) -> None:
+    classes, _, script = python_blocks("../README.md")
+    (tmp_path / "feed.py").write_text(classes.replace("%load_ext weaverlab\n", ""))
+    (tmp_path / "script.py").write_text(script)
+
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=environment(), text=True, capture_output=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("hello\n") and re.search(r"^Feed/2 +paused", done.stdout, re.MULTILINE)
+    assert "MemoryStorage.store" in (tmp_path / "request.svg").read_text()
+
+
 def test_the_example_of_testing_passes_under_every_deployer(tmp_path: Path) -> None:
     shop, tests, more = python_blocks("testing.md")
     (tmp_path / "shop.py").write_text(shop)

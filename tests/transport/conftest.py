@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
 
 from weaverlab.transport import Call, Reply, Server, SyncPool
+from weaverlab.transport.segments import Outgoing
+from weaverlab.wire.values import Buffer
 
 SECRET = b"the secret of one deployment, 32"
 ECHO, HOLD, RAISE, UNPICKLABLE, IGNORE = range(5)
@@ -22,6 +25,7 @@ class Methods:
 
     def __init__(self) -> None:
         self.executed: list[object] = []
+        self.was_executed = threading.Semaphore(0)  # once for each of them
         self.entered = threading.Semaphore(0)
         self.release = threading.Event()
         self.cancelled = threading.Event()
@@ -53,6 +57,7 @@ class Methods:
             raise ValueError("as asked")
         args = call.args()
         self.executed.append(args)
+        self.was_executed.release()
         value = (number for number in range(3)) if call.method == UNPICKLABLE else args
         return Reply(True, b"lineage", value)
 
@@ -91,6 +96,23 @@ class World:
 def world() -> Iterator[World]:
     with ExitStack() as stack:
         yield World(stack)
+
+
+@pytest.fixture
+def placed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of what has been put into shared memory, by anybody."""
+    gc.collect()  # earlier tests may have left some of it in there, and that is not to be counted
+    sizes: list[int] = []
+    put = Outgoing.put
+
+    def counted(self: Outgoing, buffers: Sequence[Buffer]) -> int | None:
+        place = put(self, buffers)
+        if place is not None:
+            sizes.append(sum(map(len, buffers)))
+        return place
+
+    monkeypatch.setattr(Outgoing, "put", counted)
+    return sizes
 
 
 @pytest.fixture

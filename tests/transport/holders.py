@@ -1,10 +1,15 @@
-"""Who on this machine has a segment: while nobody does, the kernel has freed it, since it has no name."""
+"""Who on this machine has a segment, and how much of it is used: the kernel frees what nobody has, it has no name."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
+
+from weaverlab.transport import segments
+from weaverlab.transport.segments import GRANULES
 
 SEGMENT_FILE = "/memfd:weaverlab"
 
@@ -26,3 +31,16 @@ def segments_of(pid: int | str = "self") -> set[int]:
 def holders(inodes: set[int]) -> list[int]:
     """Return the processes that have any of these segments."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and segments_of(name) & inodes]
+
+
+def used_granules() -> int:
+    """Return how many granules of what this process has mapped have not been given back."""
+    return sum(incoming._memory[:GRANULES].count(1) for incoming in segments._incoming)
+
+
+def wait_until(holds: Callable[[], object], patience_s: float = 10.0) -> None:
+    """Wait for what no event tells: that memory is given back."""
+    ends_s = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < ends_s, "it did not come true"
+        time.sleep(0.001)

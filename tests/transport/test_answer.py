@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -84,3 +86,24 @@ async def test_the_task_keeps_its_own_context():
     asyncio.get_running_loop().call_soon(answer.deliver, REPLY)
 
     assert await task == "mine"
+
+
+async def test_an_error_keeps_nothing_of_what_its_call_was_given():
+    class Large:
+        pass
+
+    async def call() -> None:
+        large, answer = Large(), Answer(asyncio.get_running_loop())
+        given.append(weakref.ref(large))
+        answer.fail(ValueError())
+        await answer
+
+    given: list[weakref.ref[Large]] = []
+    gc.disable()  # it would find out, some day
+    try:
+        with pytest.raises(ValueError):
+            await call()
+
+        assert given[0]() is None
+    finally:
+        gc.enable()

@@ -21,7 +21,7 @@ from weaverlab.errors import (
     Unreachable,
 )
 from weaverlab.transport import AsyncChannel, sockets, stream
-from weaverlab.wire import ServerHandshake
+from weaverlab.wire import Kind, ServerHandshake, encode_notice, encode_reply
 from weaverlab.wire.handshake import MESSAGE_BYTES
 
 LOOPS = ["asyncio", *(["uvloop"] if importlib.util.find_spec("uvloop") else [])]
@@ -118,6 +118,26 @@ def test_a_late_answer_is_a_deadline_exceeded_and_cancels_the_callee(world, run)
             assert caught.value.maybe_executed
             assert await asyncio.to_thread(world.methods.cancelled.wait, 5)
             assert (await channel.call(ECHO, 1, 5.0)).value == 1
+
+    run(main())
+
+
+def test_time_that_runs_out_between_the_wait_and_the_call_is_a_deadline_exceeded(world, run, monkeypatch):
+    world.serve()
+
+    async def main() -> None:
+        async with Channel(world) as channel:
+            wait_ready = channel.wait_ready
+
+            async def wait_ready_and_be_kept_from_running(ends_s: float) -> object:
+                ready = await wait_ready(ends_s)
+                while asyncio.get_running_loop().time() <= ends_s:
+                    pass
+                return ready
+
+            monkeypatch.setattr(channel, "wait_ready", wait_ready_and_be_kept_from_running)
+            with pytest.raises(DeadlineExceeded):
+                await channel.call(HOLD, (), 0.05)
 
     run(main())
 
@@ -354,6 +374,26 @@ def test_calls_that_wait_for_room_go_elsewhere_when_the_peer_is_given_up(world, 
         run(main(listener))
 
 
+def test_what_a_peer_said_before_it_went_is_heard_by_who_first_notices_by_sending(world, run):
+    async def main(listener: socket.socket) -> None:
+        async with Channel(world) as channel:
+            calls = [asyncio.ensure_future(channel.call(ECHO, number, 5.0)) for number in (1, 2)]
+            sock = await accepted(listener)
+            await asyncio.get_running_loop().sock_recv(sock, 1000)
+            sock.send(encode_reply(1, True, b"", "answered")[0] + encode_notice(Kind.GOODBYE, 1))
+            sock.close()
+
+            with pytest.raises(Unreachable):  # sent in this turn of the loop, which reads in the next
+                await channel.call(ECHO, 3, 5.0)
+
+            answered, crossed = await asyncio.gather(*calls, return_exceptions=True)
+            assert answered.value == "answered"
+            assert isinstance(crossed, Unreachable)
+
+    with silent(world) as listener:
+        run(main(listener))
+
+
 def test_a_call_whose_time_ran_out_in_the_queue_may_be_executed_yet(world, run):
     async def main(listener: socket.socket) -> None:
         async with Channel(world) as channel:
@@ -404,7 +444,8 @@ def test_a_channel_can_be_closed_after_its_loop(world, run):
 
 def test_a_server_runs_async_calls_on_the_loop_it_was_given(world, run):
     async def main() -> None:
-        server = world.serve(loop=asyncio.get_running_loop())
+        here = asyncio.get_running_loop()
+        server = world.serve(loop=lambda: here)
         async with Channel(world) as channel:
             assert (await channel.call(ECHO, 1, 5.0)).value == 1
         await asyncio.to_thread(server.stop, 1.0)

@@ -70,7 +70,7 @@ def test_tiny_and_large_values_come_back_whole(world, client):
     serve(world)
     call = client(toward_b())
 
-    for value in (1, "tiny", b"x" * 20_000, [LARGE[:100], LARGE[:300_000], b"y" * 70_000], "after"):
+    for value in (1, "tiny", b"x" * 20_000, [LARGE[:100], LARGE[:300_000], b"y" * 130_000], "after"):
         assert repr(call(ECHO, (value,))) == repr((value,))
     assert (call(ECHO, (LARGE,))[0] == LARGE).all()
 
@@ -80,7 +80,7 @@ def test_many_calls_at_once_get_their_own_answers(world):
 
     async def calls() -> list[object]:
         channel = AsyncChannel(world.address, SECRET, tls=toward_b())
-        sizes = [1, 100, 17_000, 70_000, 200_000] * 20
+        sizes = [1, 100, 17_000, 130_000, 200_000] * 20
         replies = await asyncio.gather(*(channel.call(ECHO, LARGE[:size], 20.0) for size in sizes))
         channel.close()
         return [len(reply.value) == size for reply, size in zip(replies, sizes, strict=True)]

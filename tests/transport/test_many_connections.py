@@ -12,14 +12,14 @@ import pytest
 
 from tests.transport.conftest import ECHO, IGNORE, SECRET, World, descriptors
 from weaverlab.transport.sockets import connect
-from weaverlab.wire import ClientHandshake, Mode, encode_call, encode_value
+from weaverlab.wire import ClientHandshake, Mode, encode_call
 
 CONNECTIONS = 10_000
 AT_ONCE = 4
 TIMEOUT_S = 10.0
 
 HELLO = ClientHandshake(SECRET, Mode.SYNC, bytes(32)).hello
-CALL = encode_call(1, IGNORE, TIMEOUT_S, b"", b"", b"", encode_value("dropped"))[0]
+CALL = encode_call(1, IGNORE, TIMEOUT_S, b"", b"", b"", ("dropped",))[0]
 
 
 def stranger(world: World, say: bytes) -> socket.socket:

@@ -14,12 +14,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+import uvloop
 
 from tests.fuzz.relay import Passage, Said, relay
 from tests.transport.conftest import ECHO, SECRET, World
 from weaverlab.errors import CallLost, RemoteCallError, Unreachable
 from weaverlab.transport import AsyncChannel, SyncPool
-from weaverlab.wire import ReceivedReply, encode_call, encode_reply, encode_value
+from weaverlab.wire import ReceivedReply, encode_call, encode_reply
 from weaverlab.wire.handshake import MESSAGE_BYTES
 
 TIMEOUT_S = 10.0
@@ -34,8 +35,8 @@ def argument(number: int) -> tuple[str, int]:
     return ("call", 1_000 + number)
 
 
-CALL_BYTES = len(encode_call(1, ECHO, TIMEOUT_S, b"", b"", b"", encode_value(argument(0)))[0])
-REPLY_BYTES = len(encode_reply(1, True, b"lineage", encode_value(argument(0)))[0])
+CALL_BYTES = len(encode_call(1, ECHO, TIMEOUT_S, b"", b"", b"", argument(0))[0])
+REPLY_BYTES = len(encode_reply(1, True, b"lineage", argument(0))[0])
 SAID_BYTES = {Said.BY_CLIENT: HANDSHAKE_BYTES + CALL_BYTES, Said.BY_SERVER: HANDSHAKE_BYTES + REPLY_BYTES}
 
 
@@ -71,19 +72,23 @@ class Callers:
     """Makes a caller whose first connection is cut, and whose later ones are not."""
 
     world: World
-    is_async: bool
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None  # of async callers
     number: int = 0
+
+    @property
+    def is_async(self) -> bool:
+        return self.new_loop is not None
 
     def calls(self, stack: ExitStack, passage: Passage) -> Call:
         self.number += 1
         path = f"{self.world.directory}/{self.number}"
         passages = iter([passage])
         stack.enter_context(relay(path, self.world.path, lambda: next(passages, Passage())))
-        if not self.is_async:
+        if self.new_loop is None:
             pool = SyncPool(f"unix:{path}", SECRET)
             stack.callback(pool.close)
             return lambda args: pool.call(ECHO, args, TIMEOUT_S)
-        runner = stack.enter_context(_Runner())
+        runner = stack.enter_context(_Runner(self.new_loop()))
         channel = runner.run(_channel(f"unix:{path}"))
         stack.callback(lambda: runner.run(_close(channel)))
         return lambda args: runner.run(channel.call(ECHO, args, TIMEOUT_S))
@@ -97,8 +102,10 @@ class Callers:
 class _Runner:
     """A loop that runs one coroutine after the other. (asyncio.Runner came with Python 3.11.)"""
 
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
     def __enter__(self) -> _Runner:
-        self._loop = asyncio.new_event_loop()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,9 +124,9 @@ async def _close(channel: AsyncChannel) -> None:
     await asyncio.sleep(0)
 
 
-@pytest.fixture(params=["blocking", "async"])
+@pytest.fixture(params=[None, asyncio.new_event_loop, uvloop.new_event_loop], ids=["blocking", "asyncio", "uvloop"])
 def callers(world: World, request: pytest.FixtureRequest) -> Iterator[Callers]:
-    yield Callers(world, request.param == "async")
+    yield Callers(world, request.param)
 
 
 def outcome(call: Call, args: object) -> object:
@@ -145,22 +152,30 @@ def test_a_connection_cut_at_any_byte_tells_the_truth_about_its_call(
             outcomes[count] = outcome(call, argument(count))
             assert cut.has_ended.wait(TIMEOUT_S)
             assert callers.next_outcome(call) == "next"
+    # All of the last call has been carried, but nobody waits for its answer. On a loop its task may be cancelled,
+    # as its caller has left, before it has begun.
+    is_last_certain = who is Said.BY_CLIENT and not callers.is_async
+    if is_last_certain:
+        for _ in range(1 + len(outcomes)):
+            assert world.methods.was_executed.acquire(timeout=TIMEOUT_S)
     server.stop(TIMEOUT_S)
 
     executed = Counter(args for args in world.methods.executed if args != "next")
-    assert max(executed.values()) == 1
+    assert max(executed.values(), default=0) <= 1
     for count, result in outcomes.items():
         was_executed = argument(count) in executed
         if count < HANDSHAKE_BYTES:
             assert isinstance(result, Unreachable) and not was_executed, (count, result)
         elif isinstance(result, RemoteCallError):
             assert result.maybe_executed or not was_executed, (count, result)
-            if who is Said.BY_CLIENT:
+            if who is Said.BY_CLIENT and (is_last_certain or count < SAID_BYTES[who]):
                 assert was_executed == (count == SAID_BYTES[who]), (count, result)
         else:
             assert result == argument(count) and was_executed
-    answered = [count for count, result in outcomes.items() if result == argument(count)]
-    assert answered == ([SAID_BYTES[who]] if who is Said.BY_SERVER else [])
+    answered = {count for count, result in outcomes.items() if result == argument(count)}
+    if who is Said.BY_SERVER:  # the caller may see this connection end before it sends, and send by the next one
+        answered.discard(HANDSHAKE_BYTES)
+    assert answered == ({SAID_BYTES[who]} if who is Said.BY_SERVER else set())
 
 
 def test_a_connection_that_was_cut_while_nothing_went_on_costs_no_call(world: World, callers: Callers) -> None:

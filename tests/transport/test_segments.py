@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy
 import pytest
@@ -75,6 +76,49 @@ def test_granules_are_used_again_when_the_last_array_made_of_them_is_dropped(end
 
     del slice_of_one
     assert put(outgoing, b"x") == 0
+
+
+class Copying:
+    """The receiver's memory as the C library writes it: `memcpy` writes some bytes twice, here all, and `meanwhile`
+    is what the sender does between two writes."""
+
+    def __init__(self, memory: mmap.mmap, meanwhile: Callable[[], object]) -> None:
+        self._memory = memory
+        self._meanwhile = meanwhile
+
+    def __setitem__(self, key: slice, value: bytes) -> None:
+        writes = [(key, value)] * 2
+        if key.step is not None:  # mmap writes these itself, each byte once
+            writes = list(zip(range(*key.indices(GRANULES)), value, strict=True))
+        for place, content in writes:
+            self._memory[place] = content
+            self._meanwhile()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 16, 17])
+@pytest.mark.parametrize("size_meanwhile", [1, 2, 16])
+@pytest.mark.parametrize("before", [0, 1])
+def test_what_is_put_while_granules_are_given_back_stays_used(ends, size, size_meanwhile, before):
+    outgoing, incoming = ends
+    if before:
+        put(outgoing, bytes(before * GRANULE_BYTES))
+    first, later = put(outgoing, bytes(size * GRANULE_BYTES)), bytes(size_meanwhile * GRANULE_BYTES)
+    places: list[int] = []
+
+    def meanwhile() -> None:
+        place = outgoing.put([memoryview(later)]) if len(places) < 3 else None
+        if place is not None:
+            places.append(place)
+
+    memory = incoming._memory
+    incoming._memory = Copying(memory, meanwhile)
+    incoming.release(first, size)
+    incoming._memory = memory
+
+    assert all(memory[place : place + size_meanwhile] == b"\1" * size_meanwhile for place in places)
+    assert len(places) == len(set(places))
+    if size >= size_meanwhile:
+        assert places
 
 
 def test_the_sender_does_not_change_what_the_receiver_holds_nor_the_other_way_round(ends):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -17,13 +18,13 @@ import pytest
 
 from tests.transport.conftest import ECHO, HOLD, IGNORE, SECRET, World, descriptors
 from weaverlab.errors import CallLost, Unreachable
-from weaverlab.transport import LoopThread
+from weaverlab.transport import LoopThread, Server
 from weaverlab.transport import server as server_module
 from weaverlab.transport.sockets import connect
-from weaverlab.wire import FrameReader, Kind, Mode, encode_call, encode_notice, encode_reply, encode_value
+from weaverlab.wire import FrameReader, Kind, Message, Mode, Notice, encode_call, encode_notice, encode_reply
 from weaverlab.wire.frames import HEADER
 
-CALL = encode_call(7, IGNORE, 5.0, b"trace" * 5, b"lineage" * 9, b"metadata", encode_value(("some", 1)))[0]
+CALL = encode_call(7, IGNORE, 5.0, b"trace" * 5, b"lineage" * 9, b"metadata", ("some", 1))[0]
 
 
 def stranger(world: World) -> socket.socket:
@@ -50,6 +51,13 @@ def read_to_end(sock: socket.socket) -> bytes:
     except ConnectionResetError:  # it closed without reading all that was sent
         return data
     return data
+
+
+def messages_of(data: bytes) -> list[Message]:
+    """Return the messages of whole frames."""
+    reader = FrameReader()
+    reader.get_buffer()[: len(data)] = data
+    return reader.received(len(data)) if data else []
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -140,7 +148,7 @@ def record(world: World, mode: Mode) -> bytes:
     "frame",
     [
         encode_notice(Kind.GOODBYE, 1),
-        encode_reply(1, True, b"", encode_value(1))[0],
+        encode_reply(1, True, b"", 1)[0],
         HEADER.pack(0, 77, 0, 0, 1, 0),
         HEADER.pack(4_000_000_000, Kind.CALL, 0, 0, 1, 0),
     ],
@@ -261,20 +269,58 @@ def test_stop_gives_up_on_a_call_that_takes_too_long(world, in_thread, monkeypat
 def test_a_call_that_crosses_the_goodbye_is_not_executed(world, in_thread):
     server = world.serve()
     with friend(world, Mode.SYNC) as sock:
-        sock.sendall(encode_call(1, HOLD, 5.0, b"", b"", b"", encode_value("first"))[0])
+        sock.sendall(encode_call(1, HOLD, 5.0, b"", b"", b"", "first")[0])
         world.methods.entered.acquire()
         stopping = in_thread(server.stop, 10.0)
         wait_until(lambda: all(connection._is_draining for connection in server._connections))
         with contextlib.suppress(BrokenPipeError):
-            sock.sendall(encode_call(2, ECHO, 5.0, b"", b"", b"", encode_value("second"))[0])
+            sock.sendall(encode_call(2, ECHO, 5.0, b"", b"", b"", "second")[0])
         world.methods.release.set()
-        reader, data = FrameReader(), read_to_end(sock)
-        reader.get_buffer()[: len(data)] = data
-        messages = reader.received(len(data))
+        messages = messages_of(read_to_end(sock))
         stopping()
 
     assert [message.kind for message in messages] == [Kind.REPLY, Kind.GOODBYE]
     assert world.methods.executed == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "step"),
+    [
+        (Mode.SYNC, server_module, "prepare"),
+        (Mode.SYNC, server_module, "SyncConnection"),
+        (Mode.MUX, server_module, "prepare"),
+        (Mode.MUX, Server, "_loop_of_links"),
+    ],
+)
+def test_whoever_is_let_in_while_the_server_stops_hears_that_no_call_was_executed(
+    world, monkeypatch, mode, owner, step
+):
+    """The thread of the connection has done `step` before the stop, and goes on when all else has been stopped."""
+    has_done, may_go_on = threading.Event(), threading.Event()
+    original, join_threads = getattr(owner, step), Server._join_threads
+
+    def held(*args: object) -> object:
+        result = original(*args)
+        has_done.set()
+        assert may_go_on.wait(5)
+        return result
+
+    def let_go_on_and_join(self: Server, ends_s: float) -> None:
+        may_go_on.set()
+        join_threads(self, ends_s)
+
+    server = world.serve()
+    monkeypatch.setattr(owner, step, held)
+    monkeypatch.setattr(Server, "_join_threads", let_go_on_and_join)
+    with friend(world, mode) as sock:
+        sock.sendall(encode_call(1, ECHO, 5.0, b"", b"", b"", "too late")[0])
+        assert has_done.wait(5)
+        server.stop(10.0)
+        messages = messages_of(read_to_end(sock))
+
+    assert messages == [Notice(Kind.GOODBYE, 0)]
+    assert world.methods.executed == []
+    assert world.rejected == []
 
 
 def test_stop_leaves_no_thread_no_descriptor_and_no_file(world):
@@ -300,12 +346,32 @@ def test_only_its_user_may_connect_and_a_second_server_may_not_listen(world):
         world.serve()
 
 
+def test_a_server_asks_for_an_event_loop_when_the_first_async_caller_comes(world):
+    loops: list[LoopThread] = []
+
+    def begin() -> asyncio.AbstractEventLoop:
+        loops.append(LoopThread("late"))
+        return loops[0].loop
+
+    server = world.serve(loop=begin)
+    with friend(world, Mode.SYNC):
+        wait_until(lambda: "sync=1" in repr(server))
+        assert not loops
+    with friend(world, Mode.MUX), friend(world, Mode.MUX):
+        wait_until(lambda: repr(server).endswith("mux=2)"))
+        assert len(loops) == 1
+
+    server.stop(1.0)
+    loops[0].stop()
+
+
 def test_a_method_that_blocks_the_loop_cannot_hold_up_a_stop(world, monkeypatch, caplog):
     monkeypatch.setattr(server_module, "ABORT_JOIN_S", 0.05)
     loop = LoopThread("blocked")
-    server = world.serve(loop=loop.loop)
+    server = world.serve(loop=lambda: loop.loop)
     gate = threading.Event()
     with friend(world, Mode.MUX):
+        wait_until(lambda: repr(server).endswith("mux=1)"))
         loop.loop.call_soon_threadsafe(gate.wait, 10)
 
         server.stop(drain_timeout_s=0.0)

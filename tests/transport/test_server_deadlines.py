@@ -16,7 +16,7 @@ from weaverlab.errors import Cancelled, DeadlineExceeded
 from weaverlab.transport import Call, Reply, hangups, server_mux
 from weaverlab.transport.hangups import of_this_thread
 from weaverlab.transport.sockets import connect
-from weaverlab.wire import Connection, Message, Mode, Role, encode_call, encode_value
+from weaverlab.wire import Connection, Message, Mode, Role, encode_call
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ class Frozen:
         self._connection = Connection(Role.CLIENT)
 
     def send(self, call_id: int, method: int, timeout_s: float, value: object = ()) -> None:
-        head, rest = encode_call(call_id, method, timeout_s, b"", b"", b"", encode_value(value))
+        head, rest = encode_call(call_id, method, timeout_s, b"", b"", b"", value)
         self.sock.sendall(b"".join((head, *rest)))
 
     def receive(self, count: int) -> dict[int, Message]:

@@ -6,10 +6,13 @@ import asyncio
 import socket
 from contextvars import ContextVar
 
+import pytest
+
 from tests.transport.conftest import ECHO, Methods
 from weaverlab.transport import Call, Reply
 from weaverlab.transport.server_mux import ServerLink
-from weaverlab.wire import MAX_FRAME_BYTES, encode_call, encode_value
+from weaverlab.wire import MAX_FRAME_BYTES, Kind, encode_call, encode_notice, encode_value
+from weaverlab.wire.stream_frames import encode_stream_call
 
 REQUEST: ContextVar[str] = ContextVar("request", default="none")
 
@@ -35,7 +38,29 @@ async def test_every_call_begins_with_an_empty_context_whatever_it_was_read_in_o
     link = ServerLink(asyncio.get_running_loop(), ours, methods, MAX_FRAME_BYTES, lambda link: None)
     with theirs:
         for call_id in (1, 2):
-            theirs.sendall(encode_call(call_id, ECHO, 5.0, b"", b"", b"", encode_value(()))[0])
+            theirs.sendall(encode_call(call_id, ECHO, 5.0, b"", b"", b"", ())[0])
 
             assert await asyncio.wait_for(methods.seen.get(), 5.0) == "none"
         link.lose("")
+
+
+async def test_a_stream_that_is_cancelled_before_it_begins_leaves_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, timers = asyncio.get_running_loop(), []
+    call_later = loop.call_later
+
+    def noted(delay_s: float, *args: object) -> asyncio.TimerHandle:
+        timers.append(call_later(delay_s, *args))
+        return timers[-1]
+
+    monkeypatch.setattr(loop, "call_later", noted)
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    link = ServerLink(loop, ours, Methods(), MAX_FRAME_BYTES, lambda link: None)
+    with theirs:
+        stream = encode_stream_call(1, ECHO, 3600.0, b"", b"", b"", encode_value(()))[0]
+        theirs.sendall(stream + encode_notice(Kind.CANCEL, 1))
+        while not timers:
+            await asyncio.sleep(0)
+        link.lose("")
+
+    assert [timer.cancelled() for timer in timers] == [True]

@@ -6,28 +6,19 @@ import asyncio
 import os
 import socket
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import pytest
 
 from tests.transport.conftest import ECHO, IGNORE, SECRET, Methods, World, descriptors
-from tests.transport.holders import segments_of
+from tests.transport.holders import segments_of, used_granules, wait_until
 from weaverlab.transport import AsyncChannel, Call, Reply, segments, sharing
-from weaverlab.transport.segments import GRANULES, Incoming, Outgoing
-from weaverlab.wire import encode_reply, encode_value
+from weaverlab.transport.segments import GRANULES, Incoming
+from weaverlab.wire import encode_reply
 
 LARGE = sharing.SHARED_BYTES_MIN
 MiB = 1024 * 1024
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    ends_s = time.monotonic() + 5.0
-    while not holds():
-        assert time.monotonic() < ends_s, "it did not come true"
-        time.sleep(0.001)
 
 
 class Echo(Methods):
@@ -42,22 +33,6 @@ class Echo(Methods):
 def world(world: World) -> World:
     world.methods = Echo()
     return world
-
-
-@pytest.fixture
-def placed(monkeypatch) -> list[int]:
-    """The sizes of what has been put into shared memory, by anybody."""
-    sizes: list[int] = []
-    put = Outgoing.put
-
-    def counted(self, buffers):
-        place = put(self, buffers)
-        if place is not None:
-            sizes.append(sum(map(len, buffers)))
-        return place
-
-    monkeypatch.setattr(Outgoing, "put", counted)
-    return sizes
 
 
 @pytest.fixture
@@ -171,10 +146,6 @@ def test_a_system_without_such_memory_does_without(world, placed, monkeypatch):
     assert placed == []
 
 
-def used_granules() -> int:
-    return sum(incoming._memory[:GRANULES].count(1) for incoming in segments._incoming)
-
-
 @pytest.mark.parametrize("is_async", [False, True], ids=["blocking", "awaited"])
 def test_arguments_are_freed_when_the_call_is_answered_and_not_when_the_next_one_comes(world, placed, is_async):
     world.serve()
@@ -200,7 +171,7 @@ def test_arguments_are_freed_when_the_call_is_answered_and_not_when_the_next_one
 def test_a_socket_to_another_host_announces_nothing():
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as sock:
         end = sharing.Sharing(sock)
-        pieces = encode_reply(1, True, b"", encode_value(numpy.zeros(MiB)))
+        pieces = encode_reply(1, True, b"", numpy.zeros(MiB))
 
         assert end.place(pieces) == pieces
         end.announced(0)

@@ -25,7 +25,6 @@ from weaverlab.wire import (
     ServerHandshake,
     encode_call,
     encode_reply,
-    encode_value,
 )
 from weaverlab.wire.handshake import MESSAGE_BYTES
 
@@ -54,7 +53,7 @@ def received(sock: socket.socket) -> ReceivedReply:
 
 
 def call_frame(args: object, call_id: int = 1) -> bytes:
-    head, rest = encode_call(call_id, ECHO, TIMEOUT_S, b"", b"", b"", encode_value(args))
+    head, rest = encode_call(call_id, ECHO, TIMEOUT_S, b"", b"", b"", args)
     return head + b"".join(rest)
 
 
@@ -194,7 +193,7 @@ def shake_hands(sock: socket.socket, say: Callable[[socket.socket, bytes], None]
 def test_an_answer_that_comes_a_byte_at_a_time_arrives(world: World, mode: Mode, in_thread: Callable) -> None:
     def slowly(sock: socket.socket) -> None:
         shake_hands(sock, drip)
-        drip(sock, encode_reply(1, True, b"lineage", encode_value("slow"))[0])
+        drip(sock, encode_reply(1, True, b"lineage", "slow")[0])
 
     with slow_server(world, in_thread, slowly):
         assert answered(world, mode, TIMEOUT_S) == "slow"
@@ -206,7 +205,7 @@ def test_a_deadline_is_kept_while_a_large_answer_comes_a_byte_at_a_time(
 ) -> None:
     def slowly(sock: socket.socket) -> None:
         shake_hands(sock, lambda sock, data: sock.sendall(data))
-        head, rest = encode_reply(1, True, b"", encode_value(bytes(1 << 20)))
+        head, rest = encode_reply(1, True, b"", bytes(1 << 20))
         drip(sock, head + rest[0])
 
     began_s = time.monotonic()

@@ -7,16 +7,19 @@ import contextlib
 import pickle
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
 from tests.transport.conftest import ECHO, SECRET, Methods, World
 from weaverlab.errors import CallLost, DeadlineExceeded, Unreachable
-from weaverlab.transport import AsyncChannel, Reply, SyncPool
+from weaverlab.transport import AsyncChannel, Reply, SyncPool, async_channel
+from weaverlab.transport.async_channel import AsyncLink
 from weaverlab.transport.sockets import connect
 from weaverlab.transport.streaming_async import AsyncStream, open_async_stream
 from weaverlab.transport.streaming_sync import SyncStream, open_sync_stream
+from weaverlab.transport.sync_pool import SyncLink
 from weaverlab.transport.terms import Terms
 from weaverlab.wire import Kind, Mode, encode_notice, encode_value
 from weaverlab.wire.stream_frames import encode_credit, encode_item, encode_stream_call
@@ -25,6 +28,7 @@ from weaverlab.wire.window import ITEMS_MAX
 
 TERMS = Terms(0.0, 5.0, b"", b"", b"", False)
 SOON_S = 10.0
+SILENT, STUBBORN = 1, 2  # methods whose items do not come, or only when it is cancelled, and which then goes on
 
 
 class Streams(Methods):
@@ -49,6 +53,12 @@ class Streams(Methods):
 
     async def stream_async(self, call: StreamCall) -> AsyncIterator[Item | Reply]:
         try:
+            if call.method == SILENT:
+                await asyncio.sleep(SOON_S)
+            while call.method == STUBBORN:
+                yield Item(b"", self.produced)
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(SOON_S)
             for number in range(call.args()):
                 self.produced += 1
                 yield Item(b"", number)
@@ -114,6 +124,14 @@ def test_the_window_is_full_before_anything_is_asked_for(pool: SyncPool, streams
     assert streams.produced <= ITEMS_MAX
 
 
+def test_a_stream_that_has_begun_is_read_on_when_its_peer_is_given_up(pool: SyncPool) -> None:
+    stream = open_stream(pool, 10 * ITEMS_MAX)
+
+    pool.is_given_up = True
+
+    assert read(stream) == [*range(10 * ITEMS_MAX), "the end"]
+
+
 def test_each_wait_has_its_own_time(pool: SyncPool, streams: Streams) -> None:
     streams.may_go.clear()
     with pytest.raises(DeadlineExceeded) as exceeded:
@@ -124,6 +142,37 @@ def test_each_wait_has_its_own_time(pool: SyncPool, streams: Streams) -> None:
     with pytest.raises(DeadlineExceeded):
         stream.receive(0.0)
     stream.close()
+
+
+def test_time_that_runs_out_between_two_items_says_that_the_stream_was_executed(pool: SyncPool) -> None:
+    stream = open_stream(pool, 10 * ITEMS_MAX)
+
+    with pytest.raises(DeadlineExceeded) as exceeded:
+        for _ in range(ITEMS_MAX):  # all of which are there, but taking half of them is to be told
+            stream.receive(1e-9)
+
+    stream.close()
+    assert exceeded.value.maybe_executed
+
+
+def test_the_time_that_connecting_takes_is_not_there_for_the_first_item(
+    pool: SyncPool, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect_at_once = pool._connect
+
+    def connect_slowly(timeout_s: float) -> SyncLink:
+        link = connect_at_once(timeout_s)
+        ends_s = time.monotonic() + timeout_s
+        while time.monotonic() <= ends_s:
+            pass
+        return link
+
+    monkeypatch.setattr(pool, "_connect", connect_slowly)
+    with pytest.raises(DeadlineExceeded) as exceeded:
+        open_stream(pool, 1, TERMS._replace(wait_s=0.05))
+
+    assert not exceeded.value.maybe_executed
+    assert streams.produced == 0
 
 
 def test_a_stopped_server_takes_no_stream(world: World, streams: Streams) -> None:
@@ -302,6 +351,55 @@ async def test_an_async_stream_that_is_left_early_leaves_its_connection(world: W
         assert await asyncio.to_thread(streams.closed.acquire, timeout=SOON_S)
         assert (await channel.call(ECHO, 1, 5.0)).value == 1
         assert "in_flight=0" in repr(channel)
+
+
+async def test_open_streams_take_no_place_from_calls(
+    world: World, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(async_channel, "CALLS_MAX", 2)
+    world.serve()
+    async with channel_to(world) as channel:
+        opened = [await open_async_stream(channel, 0, 10**9, TERMS) for _ in range(5)]
+        assert (await channel.call(ECHO, 1, 5.0)).value == 1
+        silent = [asyncio.ensure_future(open_async_stream(channel, SILENT, 1, TERMS)) for _ in range(2)]
+        await asyncio.sleep(0)  # one whose first item has not come is like a call
+
+        with pytest.raises(DeadlineExceeded, match="2 calls are in flight"):
+            await channel.call(ECHO, 2, 0.05)
+
+        for task in silent:
+            task.cancel()
+        assert [type(end) for end in await asyncio.gather(*silent, return_exceptions=True)] == [
+            asyncio.CancelledError
+        ] * 2
+        assert (await channel.call(ECHO, 3, 5.0)).value == 3
+        for stream in opened:
+            stream.close()
+
+
+async def test_a_method_that_heeds_no_cancellation_is_closed_at_its_next_item(world: World, streams: Streams) -> None:
+    world.serve()
+    async with channel_to(world) as channel:
+        stream = await open_async_stream(channel, STUBBORN, 1, TERMS)
+
+        stream.close()
+
+        assert await asyncio.to_thread(streams.closed.acquire, timeout=SOON_S / 2)
+
+
+async def test_the_time_that_connecting_takes_is_not_there_for_the_first_awaited_item(
+    world: World, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.serve()
+    async with channel_to(world) as channel:
+        wait_ready = channel.wait_ready
+
+        async def wait_ready_until_late(ends_s: float) -> tuple[AsyncLink, float]:
+            return (await wait_ready(ends_s))[0], 0.05
+
+        monkeypatch.setattr(channel, "wait_ready", wait_ready_until_late)
+        with pytest.raises(DeadlineExceeded, match=r"no item within 0\.05 s"):
+            await open_async_stream(channel, SILENT, 1, TERMS)
 
 
 async def test_a_channel_that_is_closed_ends_its_streams_audibly(world: World, streams: Streams) -> None:

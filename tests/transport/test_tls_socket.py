@@ -194,6 +194,17 @@ def test_a_changed_byte_is_noticed(pair):
         pair.theirs.recv(100)
 
 
+def test_a_fault_behind_good_bytes_ends_a_read_that_waits_for_more(pair):
+    pair.ours._engine.write(b"pay 1 euro")
+    ciphertext = pair.ours._engine.take()
+    pair.below_ours.send(ciphertext * 2)
+
+    assert pair.theirs.recv_into(bytearray(100), 0, socket.MSG_WAITALL) == len(b"pay 1 euro")
+    assert pair.theirs.may_hold_more  # no selector would tell
+    with pytest.raises(ssl.SSLError):
+        pair.theirs.recv_into(bytearray(100), 0, socket.MSG_WAITALL)
+
+
 def test_a_replayed_record_is_noticed(pair):
     pair.ours._engine.write(b"pay 1 euro")
     ciphertext = pair.ours._engine.take()

@@ -12,9 +12,9 @@ from weaverlab.wire.stream_frames import encode_credit, encode_item, encode_stre
 
 NOTHING = encode_value(())
 FRAMES = {
-    Kind.CALL: encode_call(5, 1, 1.0, b"", b"", b"", NOTHING)[0],
-    Kind.REPLY: encode_reply(5, True, b"", NOTHING)[0],
-    Kind.FAILURE: encode_reply(5, False, b"", NOTHING)[0],
+    Kind.CALL: encode_call(5, 1, 1.0, b"", b"", b"", ())[0],
+    Kind.REPLY: encode_reply(5, True, b"", ())[0],
+    Kind.FAILURE: encode_reply(5, False, b"", ())[0],
     Kind.CANCEL: encode_notice(Kind.CANCEL, 5),
     Kind.GOODBYE: encode_notice(Kind.GOODBYE, 5),
     Kind.STREAM: encode_stream_call(5, 1, 1.0, b"", b"", b"", NOTHING)[0],
@@ -29,7 +29,7 @@ def give(connection: Connection, data: bytes) -> list:
 
 
 def call(call_id: int) -> bytes:
-    return encode_call(call_id, 1, 1.0, b"", b"", b"", NOTHING)[0]
+    return encode_call(call_id, 1, 1.0, b"", b"", b"", ())[0]
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -16,9 +16,9 @@ from weaverlab.wire import (
     encode_call,
     encode_notice,
     encode_reply,
-    encode_value,
 )
 from weaverlab.wire.frames import HEADER, HEADER_BYTES, Flag
+from weaverlab.wire.reader import SCRATCH_BYTES, SCRATCH_BYTES_MAX
 
 
 def joined(pieces: tuple) -> bytes:
@@ -40,7 +40,7 @@ def read(reader: FrameReader, data: bytes, chunk_bytes: int = 1 << 30) -> list:
 
 def call_frame(args: object = (1,), call_id: int = 7, **parts: bytes) -> bytes:
     trace, lineage, metadata = (parts.get(name, b"") for name in ("trace", "lineage", "metadata"))
-    return joined(encode_call(call_id, 3, 1.5, trace, lineage, metadata, encode_value(args)))
+    return joined(encode_call(call_id, 3, 1.5, trace, lineage, metadata, args))
 
 
 @given(trace=st.binary(max_size=40), lineage=st.binary(max_size=300), metadata=st.binary(max_size=300))
@@ -57,7 +57,7 @@ def test_a_call_arrives_with_exactly_the_parts_it_was_sent_with(trace, lineage, 
 
 @given(ok=st.booleans(), lineage=st.binary(max_size=300), value=st.text())
 def test_a_reply_arrives_with_its_lineage_also_when_the_call_failed(ok, lineage, value):
-    (reply,) = read(FrameReader(), joined(encode_reply(9, ok, lineage, encode_value(value))))
+    (reply,) = read(FrameReader(), joined(encode_reply(9, ok, lineage, value)))
 
     assert type(reply) is ReceivedReply
     assert (reply.call_id, reply.ok, reply.lineage, reply.value) == (9, ok, lineage, value)
@@ -66,10 +66,10 @@ def test_a_reply_arrives_with_its_lineage_also_when_the_call_failed(ok, lineage,
 STREAM = b"".join(
     [
         call_frame(("small",), 1),
-        call_frame((b"y" * 100_000, bytearray(70_000)), 2, lineage=b"l" * 20_000),  # larger than the scratch buffer
+        call_frame((b"y" * 200_000, bytearray(130_000)), 2, lineage=b"l" * 20_000),  # larger than the scratch buffer
         encode_notice(Kind.CANCEL, 1),
         call_frame(("z" * 30_000,), 3),  # in band, larger than the scratch buffer
-        call_frame((b"w" * 70_000,), 4, metadata=b"m"),
+        call_frame((b"w" * 130_000,), 4, metadata=b"m"),
         encode_notice(Kind.GOODBYE, 4),
     ]
 )
@@ -89,9 +89,9 @@ def test_how_a_stream_is_cut_into_reads_makes_no_difference(chunk_bytes):
         (Kind.CALL, 4),
         (Kind.GOODBYE, 4),
     ]
-    assert messages[1].args() == (b"y" * 100_000, bytearray(70_000))
+    assert messages[1].args() == (b"y" * 200_000, bytearray(130_000))
     assert messages[3].args() == ("z" * 30_000,)
-    assert messages[4].args() == (b"w" * 70_000,)
+    assert messages[4].args() == (b"w" * 130_000,)
     assert type(messages[5]) is Notice
     assert reader.is_between_frames
 
@@ -156,13 +156,16 @@ def test_what_is_no_frame_is_refused_with_the_reason(frame, complaint):
         read(FrameReader(), frame)
 
 
-def test_a_value_too_large_for_a_frame_is_refused_at_its_sender():
+@pytest.mark.parametrize("value", [bytes(200_000), "x" * 2_000, ["x" * 2_000]], ids=["apart", "plain", "pickled"])
+def test_a_value_too_large_for_a_frame_is_refused_at_its_sender(value):
     with pytest.raises(CannotTravel, match="at most 1,000"):
-        encode_call(1, 1, 1.0, b"", b"", b"", encode_value(bytes(100_000)), max_frame_bytes=1000)
+        encode_call(1, 1, 1.0, b"", b"", b"", (value,), max_frame_bytes=1000)
+    with pytest.raises(CannotTravel, match="at most 1,000"):
+        encode_reply(1, True, b"", value, max_frame_bytes=1000)
 
 
 def test_an_infinite_deadline_fits_the_header():
-    head, _ = encode_call(1, 1, float("inf"), b"", b"", b"", encode_value(()))
+    head, _ = encode_call(1, 1, float("inf"), b"", b"", b"", ())
 
     (call,) = read(FrameReader(), head)
 
@@ -178,3 +181,33 @@ def test_garbage_gives_messages_or_a_protocol_error_and_nothing_else(noise, posi
             read(FrameReader(max_frame_bytes=100_000), data)
         except ProtocolError:
             continue
+
+
+def test_the_second_frame_larger_than_the_scratch_buffer_comes_with_one_read():
+    frame = call_frame((b"y" * 100_000,), 2)
+    reader = FrameReader()
+    assert len(read(reader, frame)) == 1
+
+    reader.get_buffer()[: len(frame)] = frame
+    (call,) = reader.received(len(frame))
+
+    assert call.args() == (b"y" * 100_000,)
+    assert len(reader.scratch) == SCRATCH_BYTES_MAX
+
+
+def test_a_frame_too_large_for_any_scratch_buffer_leaves_it_as_it_was():
+    reader = FrameReader()
+
+    (call,) = read(reader, call_frame((["y" * SCRATCH_BYTES_MAX],), 2))
+
+    assert call.args() == (["y" * SCRATCH_BYTES_MAX],)
+    assert len(reader.scratch) == SCRATCH_BYTES
+
+
+def test_a_frame_whose_place_is_cut_off_is_refused():
+    flags = Flag.BUFFERS | Flag.SHARED
+    lengths = b"\x08\0\0\0" + (65536).to_bytes(8, "little")
+    frame = HEADER.pack(len(lengths) + 7, Kind.REPLY, flags, 0, 1, 0) + lengths + bytes(7)
+
+    with pytest.raises(ProtocolError, match="longer than its body"):
+        read(FrameReader(), frame)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from weaverlab.errors import ProtocolError
-from weaverlab.wire import FrameReader, Kind, encode_notice, encode_reply
-from weaverlab.wire.frames import JOIN_BYTES_MAX
+from weaverlab.wire import MAX_FRAME_BYTES, FrameReader, Kind, encode_notice
+from weaverlab.wire.frames import JOIN_BYTES_MAX, Pieces, encode_frame
 from weaverlab.wire.shared import buffers_of, with_place
 
 BUFFERS = [memoryview(b"a" * 5000), memoryview(b"b" * 6000)]
@@ -38,11 +38,15 @@ def read(reader: FrameReader, data: bytes, chunk: int) -> list:
     return messages
 
 
+def reply(call_id: int, lineage: bytes, payload: bytes, buffers) -> Pieces:
+    return encode_frame(Kind.REPLY, 0, call_id, 0, (b"", lineage, b""), (payload, buffers, False), MAX_FRAME_BYTES)
+
+
 @pytest.mark.parametrize("payload_bytes", [0, 10, 20_000, JOIN_BYTES_MAX + 1])
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
 def test_the_place_comes_instead_of_the_buffers(payload_bytes, chunk):
     payload = b"p" * payload_bytes
-    pieces = encode_reply(3, True, b"lineage", (payload, BUFFERS, False))
+    pieces = reply(3, b"lineage", payload, BUFFERS)
     assert list(buffers_of(pieces)) == BUFFERS
     head, rest = with_place(pieces, 1)
     data = head + b"".join(rest)
@@ -59,7 +63,7 @@ def test_the_place_comes_instead_of_the_buffers(payload_bytes, chunk):
 
 
 def test_frames_of_both_sorts_follow_each_other():
-    there = encode_reply(1, True, b"", (b"x", BUFFERS, False))
+    there = reply(1, b"", b"x", BUFFERS)
     elsewhere, _ = with_place(there, 0)
     here = there[0] + b"".join(there[1])
     memory = Memory(BUFFERS)
@@ -72,7 +76,7 @@ def test_frames_of_both_sorts_follow_each_other():
 
 
 def test_a_connection_without_shared_memory_refuses_to_hear_of_it():
-    elsewhere, _ = with_place(encode_reply(1, True, b"", (b"x", BUFFERS, False)), 0)
+    elsewhere, _ = with_place(reply(1, b"", b"x", BUFFERS), 0)
 
     for data in (elsewhere, encode_notice(Kind.SEGMENT, 1)):
         with pytest.raises(ProtocolError, match="this connection has none"):
@@ -80,7 +84,7 @@ def test_a_connection_without_shared_memory_refuses_to_hear_of_it():
 
 
 def test_a_place_without_buffers_is_no_frame():
-    plain, _ = encode_reply(1, True, b"", (b"x", (), False))
+    plain, _ = reply(1, b"", b"x", ())
 
     with pytest.raises(ProtocolError, match="flags"):
         read(FrameReader(shared_memory=Memory()), with_place((plain, ()), 0)[0], 1 << 20)

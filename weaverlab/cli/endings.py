@@ -24,16 +24,18 @@ from types import FrameType
 import click
 
 from weaverlab import errors
+from weaverlab.cli.interrupts import INTERRUPTED, raise_again
 from weaverlab.errors import (
     AttachError,
     BundleError,
     ConfigError,
     DeclarationError,
     DeployError,
+    ServerError,
     UnknownDeployment,
 )
 
-FAILED, WRONG_USE, INTERRUPTED, UNREAD, TERMINATED = 1, 2, 130, 141, 143
+FAILED, WRONG_USE, UNREAD, TERMINATED = 1, 2, 141, 143
 _WAY_IN = tuple(str(Path(module.__file__ or "").parent) for module in (click, concurrent.futures, importlib, errors))
 
 
@@ -55,8 +57,9 @@ def end_from_thread(ended: Ended) -> None:
 
 
 def listen() -> None:
-    """From now on let SIGTERM end the command in order."""
+    """From now on let SIGTERM and Ctrl-C end the command in order."""
     signal.signal(signal.SIGTERM, _end)
+    raise_again()
 
 
 def run_command(command: Callable[[], object]) -> int:
@@ -73,7 +76,7 @@ def run_command(command: Callable[[], object]) -> int:
     except (DeclarationError, ConfigError, BundleError, UnknownDeployment) as error:
         say(f"Error: {error}")
         return WRONG_USE
-    except (DeployError, AttachError) as error:
+    except (DeployError, AttachError, ServerError) as error:
         say(f"Error: {error}")
         return FAILED
     except Ended as ended:

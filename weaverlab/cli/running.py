@@ -19,11 +19,12 @@ PATH = click.Path(path_type=Path)
 
 @click.command(short_help="Run an application in one process.")
 @click.argument("app", type=PATH)
-@click.option("--config", type=PATH, metavar="FILE", help="The weaver.toml to configure it with.")
+@click.option("--config", type=PATH, metavar="FILE", help="The weaver.toml to configure it with; without this, none.")
 def run(app: Path, config: Path | None) -> None:
     """Run the application in the file APP in one process, until its main() ends or Ctrl-C.
 
-    APP defines one class derived from weaverlab.Main; what it reaches through its refs is started with it.
+    APP defines one class derived from weaverlab.Main; what it reaches through its refs is started with it. A
+    weaver.toml beside it is read when it is given. To run what that names: weaverlab single deploy.
 
     \b
     Examples:
@@ -32,7 +33,7 @@ def run(app: Path, config: Path | None) -> None:
     """
     from weaverlab.deployers import load_config, load_main
 
-    _serve(load_main(app), load_config(config), "single", says_what_runs=False)
+    _serve(load_main(app), load_config(config, app.parent), "single", says_what_runs=False)
 
 
 def deploy(deployer: Literal["single", "multi"]) -> click.Command:

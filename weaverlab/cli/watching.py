@@ -15,6 +15,7 @@ import click
 from weaverlab.cli.completing import component_names, deployment_ids
 from weaverlab.cli.endings import UNREAD, Ended, is_unread, say
 from weaverlab.cli.output import JSON, print_json, print_text, wants_colours
+from weaverlab.cli.words import Number
 from weaverlab.types import LOG_LEVELS
 
 if TYPE_CHECKING:
@@ -147,15 +148,17 @@ def _stop(deployer: str | None, name: str) -> click.Command:
         f"its notebook goes on.\n\n\b\nExamples:\n  {name} stop 4f\n  {name} stop 4f --drain 0",
     )
     @click.argument("deployment_id", metavar="ID", shell_complete=deployment_ids(deployer))
-    @click.option("--drain", "drain_s", type=click.FloatRange(0, 3600), default=5.0, show_default=True, metavar="S",
+    @click.option("--drain", "drain_s", type=Number(0, 3600), default=5.0, show_default=True, metavar="S",
                   help="Seconds that calls in flight are given to end.")  # fmt: skip
     def command(deployment_id: str, drain_s: float) -> None:
         from weaverlab import registry
         from weaverlab.clock import SystemClock
         from weaverlab.deployers import attach
-        from weaverlab.errors import AttachError
+        from weaverlab.errors import AttachError, UnknownDeployment
         from weaverlab.status import find
 
+        if not deployment_id:  # as from a variable that is not set
+            raise UnknownDeployment(f"which deployment? Give the beginning of its id: {name} status shows it.")
         record = find(deployment_id, registry.running(deployer))
         with contextlib.closing(attach(record)) as deployment:
             deployment.stop(drain_s)
@@ -172,15 +175,17 @@ def _stop(deployer: str | None, name: str) -> click.Command:
 def _purge(name: str) -> click.Command:
     @click.command(
         "purge",
-        short_help="Remove what killed deployments left.",
-        help="Remove the files and sockets of deployments that were killed, and say which. What runs is not touched. "
-        f"Every other command does the same on its way, without saying so.\n\n\b\nExample:\n  {name} purge",
+        short_help="Remove what killed deployments and servers left.",
+        help="Remove what deployments left that were killed, and servers of `weaverlab servers up` whose keeper was "
+        "killed: files, sockets and data; and say which. What runs is not touched. Other commands do the same for what "
+        f"they are about, on their way and without saying so.\n\n\b\nExample:\n  {name} purge",
     )
     @JSON
     def command(as_json: bool) -> None:
         from weaverlab import registry
+        from weaverlab.servers import records
 
-        removed = registry.clean()
+        removed = registry.clean() + records.clean()
         if as_json:
             print_json({"removed": removed})
         else:

@@ -21,13 +21,17 @@ from weaverlab.errors import DeclarationError, nearest
 
 
 def build_application(
-    roots: Sequence[type], chosen: Mapping[str, str] | None = None, faked: Collection[type] = ()
+    roots: Sequence[type],
+    chosen: Mapping[str, str] | None = None,
+    faked: Collection[type] = (),
+    reserved: Mapping[str, str] | None = None,
 ) -> Application:
     """Return the application of `roots` and everything they reach through refs.
 
     Where an interface has several implementations, a ref to it means the only one among `roots`, else the one that
     `chosen` names: interface, by its name or its full name -> component. For each of `faked`, interfaces or components,
-    somebody has an object ready, so whatever is behind them is not reached.
+    somebody has an object ready, so whatever is behind them is not reached. `reserved` are names that no component may
+    have, each with what it means.
 
     Raises:
         DeclarationError: with every fault, each naming the class, the member and what was expected.
@@ -36,6 +40,7 @@ def build_application(
     builder.read_roots(roots)
     builder.check_fakes()
     builder.check_names()
+    builder.check_reserved(reserved or {})
     builder.check_choices()
     ordered = builder.callees_first()
     if builder.faults:
@@ -97,6 +102,15 @@ class _Builder:
         mains = [declaration.name for declaration in self.found.values() if declaration.is_main]
         if len(mains) > 1:
             self.faults.append(f"An application has one Main, but these are: {', '.join(mains)}. Deploy one of them.")
+
+    def check_reserved(self, reserved: Mapping[str, str]) -> None:
+        """No component has a name that means something else already."""
+        for cls, declaration in self.found.items():
+            if declaration.name in reserved:
+                self.faults.append(
+                    f"Component {cls.__module__}.{cls.__qualname__}: WeaverLab calls {reserved[declaration.name]} "
+                    f"{declaration.name!r}. Give the class another name."
+                )
 
     def check_choices(self) -> None:
         """Each choice is between implementations of an interface that some ref asks for, or would but for a fake."""

@@ -26,6 +26,7 @@ def faults_of_names(
     _check_placement(config, components, faults)
     _check_listeners(config, listeners, faults)
     _check_agents(config, agents, faults)
+    _check_passwords(config, faults)
     _check_sections(config, components, config_classes, faults)
     return faults
 
@@ -64,6 +65,14 @@ def _check_agents(config: Config, agents: Collection[str], faults: list[str]) ->
             f"missing: the application has a datastore agent {name!r}.{nearest(name, config.antipode)} "
             'Add the section with a type, such as type = "embedded-kv"',
         )
+
+
+def _check_passwords(config: Config, faults: list[str]) -> None:
+    for name, store in config.antipode.items():
+        variable = store.servers.password_variable if store.servers else ""
+        if variable and not config.environ.get(variable):
+            note = noting(faults, config.source, f"antipode.{name}")
+            note("password", f"the environment variable {variable} is not set")
 
 
 def _check_sections(

@@ -12,22 +12,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
-from weaverlab.config.lag import read_links
+from weaverlab.config.store import PORT_MAX, read_store
 from weaverlab.config.typed import WRONG, Note, read_fields, to_dataclass
-from weaverlab.config.values import (
-    DEFAULT_REGION,
-    AntipodeConfig,
-    Config,
-    MultiSection,
-    SingleSection,
-    WeaverlabSection,
-)
-from weaverlab.errors import ConfigError, nearest
+from weaverlab.config.values import AntipodeConfig, Config, MultiSection, SingleSection, WeaverlabSection
+from weaverlab.errors import ConfigError
 
 SECTIONS = ("antipode", "listeners", "multi", "regions", "single", "weaverlab")  # all others belong to components
-_PORT_MAX = 65535
 
 
 def parse(text: str, source: str = "weaver.toml") -> Config:
@@ -63,17 +55,6 @@ def section(config: Config, component: str, cls: type) -> Any:
     if faults:
         raise ConfigError(faults)
     return made
-
-
-@dataclass(frozen=True)
-class _AntipodeSection:
-    """[antipode.NAME] as written."""
-
-    type: Literal["embedded-kv", "embedded-queue"] | None = None  # required; None until the fault is noted
-    id: str = ""
-    regions: tuple[str, ...] = ()
-    seed: int | None = None
-    lag_ms: Any = 0
 
 
 @dataclass(frozen=True)
@@ -144,19 +125,7 @@ class _Reader:
     def _antipode(self, placed: tuple[str, ...]) -> Iterator[tuple[str, AntipodeConfig]]:
         for name, table in self._free_names("antipode").antipode.items():
             note = noting(self.faults, self.source, f"antipode.{name}")
-            written = _AntipodeSection(**self._fields(_AntipodeSection, table, note))
-            if isinstance(table, dict) and "type" not in table:
-                note("type", "missing; expected 'embedded-kv' or 'embedded-queue'")
-            regions = written.regions or placed or (DEFAULT_REGION,)
-            for region in regions:
-                if placed and region not in placed:
-                    note(
-                        "regions",
-                        f"{region!r} is not in [regions].{nearest(region, placed)} Known: {', '.join(placed)}",
-                    )
-            links = read_links(written.lag_ms, regions, note)
-            kind = written.type or "embedded-kv"  # a fault, then: so that its agents do not seem to lack a section
-            yield name, AntipodeConfig(name, kind, written.id or name, regions, written.seed, links)
+            yield name, read_store(name, table, placed, note)
 
     def _check_numbers(self, weaverlab: WeaverlabSection, multi: MultiSection) -> None:
         if not 0 < weaverlab.call_timeout_s < math.inf:
@@ -170,7 +139,7 @@ class _Reader:
     def _check_addresses(self, section: str, prefix: str, listeners: Mapping[str, str]) -> None:
         for name, address in listeners.items():
             host, _, port = address.rpartition(":")
-            if not host or not port.isdecimal() or int(port) > _PORT_MAX:
+            if not host or not port.isdecimal() or int(port) > PORT_MAX:
                 self._note(
                     section, f"{prefix}{name}", f'expected "host:port", such as "127.0.0.1:8080", saw {address!r}'
                 )

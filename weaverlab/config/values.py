@@ -9,6 +9,9 @@ from typing import Any, Literal
 DEFAULT_REGION = "local"  # the region of whatever [regions] does not place
 
 Balance = Literal["round_robin", "least_loaded"]
+EmbeddedType = Literal["embedded-kv", "embedded-queue"]
+ServerType = Literal["redis", "mariadb", "mysql", "postgres", "mongodb", "rabbitmq"]
+StoreType = Literal[EmbeddedType, ServerType]
 LagKind = Literal["constant", "uniform", "normal", "exponential"]
 
 
@@ -26,18 +29,44 @@ class Lag:
 
 
 @dataclass(frozen=True)
+class BarrierFaults:
+    """[weaverlab] barrier_faults: what barriers do wrong on purpose, in a lab (`antipode.faults`).
+
+    `drop` and `wrong_replica` are shares of all dependencies, from 0 to 1; `seed` decides which these are.
+    """
+
+    drop: float = 0.0
+    wrong_replica: float = 0.0
+    equality: bool = False
+    seed: int = 0
+
+    def validate(self) -> None:
+        """Raise ValueError for what is no share."""
+        for name, share in (("drop", self.drop), ("wrong_replica", self.wrong_replica)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name}: expected a share from 0 to 1, saw {share}")
+
+
+NO_FAULTS = BarrierFaults()
+
+
+@dataclass(frozen=True)
 class WeaverlabSection:
     """[weaverlab]: the application as a whole.
 
     `app` is a file relative to weaver.toml, `call_timeout_s` the deadline of a call that sets none, `barriers` what
-    every barrier does unless a block says otherwise: wait, report what it would have waited for, or nothing.
+    every barrier does unless a block says otherwise: wait, report what it would have waited for, or nothing; and
+    `barrier_faults` what it does wrong.
     `implementations` says which component refs to an interface mean that has several: `{ Cache = "LRUCache" }`.
+    With `time_local_calls` the calls between components of one process are timed, too, and not only counted.
     """
 
     app: str = ""
     call_timeout_s: float = 30.0
     barriers: Literal["enforce", "dry_run", "off"] = "enforce"
+    barrier_faults: BarrierFaults = NO_FAULTS
     implementations: dict[str, str] = field(default_factory=dict)
+    time_local_calls: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,15 +95,56 @@ class MultiSection:
 
 
 @dataclass(frozen=True)
-class AntipodeConfig:
-    """[antipode.NAME]: the datastore behind the agents of that name; `links` has every ordered pair of its regions."""
+class TableConfig:
+    """[antipode.NAME.tables.TABLE]: a table that other programs use too, with the names of its columns.
+
+    `lineage` is a column for lineages, which only we use; where it is "", they are kept in a table beside this one.
+    """
 
     name: str
-    type: Literal["embedded-kv", "embedded-queue"]
+    key: str
+    value: str
+    lineage: str
+
+
+@dataclass(frozen=True)
+class ServersConfig:
+    """How the servers of a real store are reached: one address for each region, "host:port" or the path of a socket.
+
+    Everything is written in region `primary`. `databases` has one for each region, "" for the server's default. `tls`
+    is the path of a file of authorities, or whether the system's are asked. The password comes from the environment of
+    whoever deploys where `password_variable` names it, as in docs/decisions/0014.
+    """
+
+    addresses: dict[str, str]
+    primary: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+    password_variable: str = ""
+    databases: dict[str, str] = field(default_factory=dict)
+    tls: bool | str = False
+    create_tables: bool = True
+    tables: dict[str, TableConfig] = field(default_factory=dict)
+
+    def password_from(self, environ: Mapping[str, str]) -> str:
+        """Return the password, wherever it stands."""
+        return environ.get(self.password_variable, "") if self.password_variable else self.password
+
+
+@dataclass(frozen=True)
+class AntipodeConfig:
+    """[antipode.NAME]: the datastore behind the agents of that name.
+
+    An embedded store has `links`, for every ordered pair of its regions; a real one has `servers`.
+    """
+
+    name: str
+    type: StoreType
     id: str
     regions: tuple[str, ...]
     seed: int | None
     links: dict[tuple[str, str], Lag]
+    servers: ServersConfig | None = None
 
     def lag(self, origin: str, target: str) -> Lag:
         """Return the lag of writes made in `origin` on their way to `target`; none within a region."""

@@ -12,6 +12,10 @@ from types import ModuleType
 from weaverlab.component import Main
 from weaverlab.component.declare import is_component
 from weaverlab.config import Config
+
+# What `deploy` imports while its fork server starts is imported here, before an application's folder is on sys.path: a
+# queue.py in that would be taken for Python's own.
+from weaverlab.deployers import deployment, fronts, output, version  # noqa: F401
 from weaverlab.errors import ConfigError, DeclarationError, nearest
 
 
@@ -27,7 +31,8 @@ def load_main(path: str | PathLike[str]) -> type:
     mains = [cls for cls in _classes_of(_load(path)) if issubclass(cls, Main)]
     if len(mains) != 1:
         names = ", ".join(main.__name__ for main in mains) or "none"
-        raise DeclarationError([f"{path}: expected one class derived from weaverlab.Main, found {names}."])
+        remedy = "Leave one of them in this file." if mains else "Write one: class App(Main), with def main(self)."
+        raise DeclarationError([f"{path}: expected one class derived from weaverlab.Main, found {names}. {remedy}"])
     return mains[0]
 
 
@@ -64,6 +69,8 @@ def _load(path: str | PathLike[str]) -> ModuleType:
     if str(file.parent) not in sys.path:
         sys.path.insert(0, str(file.parent))
     is_known = file.stem in sys.modules
+    if b"\0" in file.read_bytes():  # which Python refuses without saying where
+        raise DeclarationError([f"{path}: is no Python file: it has null bytes in it. Save it as text in UTF-8."])
     module = importlib.import_module(file.stem)
     if module.__file__ is None or Path(module.__file__).resolve() != file:
         raise DeclarationError(
@@ -76,7 +83,8 @@ def _hint(file: Path) -> str:
     """Return what may have been meant by a path that is no Python file's."""
     if file.suffix == ".toml" and file.is_file():
         return f" To deploy what a weaver.toml names: weaverlab multi deploy {file.name}"
-    return nearest(file.name, (other.name for other in file.parent.glob("*.py")))
+    what = " That is a folder." if file.is_dir() else ""
+    return what + nearest(file.name, (other.name for other in file.parent.glob("*.py") if other.is_file()))
 
 
 def _classes_of(module: ModuleType) -> list[type]:

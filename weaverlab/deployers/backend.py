@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
 from weaverlab.history import Event
-from weaverlab.observe import MethodCounts
+from weaverlab.observe import CheckpointCounts, MethodCounts
 from weaverlab.observe.snapshot import State
 from weaverlab.runtime.weavelet import Weavelet
 from weaverlab.types import ReplicaInfo
@@ -83,6 +83,9 @@ class Backend(Protocol):
 
     def follow_listeners(self, follow: Follow) -> None:
         """Tell `follow`, and nobody else, where listeners are bound: now, and whenever that may have changed."""
+
+    def checkpoints(self) -> tuple[CheckpointCounts, ...]:
+        """Return what was seen at the checkpoints of all weavelets; of one that does not answer, what it told last."""
 
     def counts(self) -> tuple[MethodCounts, ...]:
         """Return the method counts of all weavelets; of one that does not answer, those that it told last."""

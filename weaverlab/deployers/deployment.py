@@ -21,8 +21,6 @@ from weaverlab.deployers.version import CLIENT, Asked, Colocation, Deployer, Rep
 from weaverlab.errors import DeclarationError, StoppedError, WeaverError, nearest
 from weaverlab.history import Event
 from weaverlab.observe import Snapshot
-from weaverlab.observe.callgraph import callgraph_drawing
-from weaverlab.observe.spacetime import lineage_drawing
 from weaverlab.pictures import Picture
 from weaverlab.runtime.logs import LogEntry
 from weaverlab.types import ReplicaInfo
@@ -101,6 +99,8 @@ class Deployment:
 
     def callgraph(self) -> Picture:
         """Draw components, replicas and stores, and what was called. It shows this version of the application."""
+        from weaverlab.observe.callgraph import callgraph_drawing  # 20 ms, which no deployment need wait for
+
         look = self._look
         return Picture(lambda: callgraph_drawing(look.snapshot()), lambda: look.is_live)
 
@@ -109,6 +109,8 @@ class Deployment:
 
         It is the one with the trace id `request`; without one, the newest that was violated, else the newest.
         """
+        from weaverlab.observe.spacetime import lineage_drawing
+
         look = self._look
         return Picture(lambda: lineage_drawing(look.events(), request), lambda: look.is_live)
 

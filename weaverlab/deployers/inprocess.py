@@ -18,7 +18,7 @@ from weaverlab.deployers.placing import authority_for, place, socket_directory
 from weaverlab.deployers.plan import Plan
 from weaverlab.errors import DeployError, WeaverError
 from weaverlab.history import Event
-from weaverlab.observe import MethodCounts, merge
+from weaverlab.observe import CheckpointCounts, MethodCounts, merge, merge_checkpoints
 from weaverlab.observe.snapshot import State
 from weaverlab.routing import RoutingTable
 from weaverlab.runtime.failures import remote_traceback
@@ -123,6 +123,9 @@ class InProcess:
 
     def follow_listeners(self, follow: Follow) -> None:
         follow(self.listeners(), ())
+
+    def checkpoints(self) -> tuple[CheckpointCounts, ...]:
+        return merge_checkpoints(one for weavelet in self._weavelets for one in weavelet.checkpoints())
 
     def counts(self) -> tuple[MethodCounts, ...]:
         return merge(one for weavelet in {*self._weavelets, self.door} for one in weavelet.counts())

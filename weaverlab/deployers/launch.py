@@ -1,27 +1,32 @@
-"""`deploy` and `run`: from classes and a configuration to a running `Deployment`."""
+"""`deploy` and `run`: from classes and a configuration to a running `Deployment`.
+
+The first thing that `deploy` does is to begin the fork server, which imports for 0.1 s. The rest of `deployers`, which
+takes this process as long, is imported meanwhile.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakSet
 
 from weaverlab.clock import unique_id
 from weaverlab.deployers import processes
-from weaverlab.deployers.backend import Progress, nobody_watches
 from weaverlab.deployers.configfile import ConfigGiven, load_config
-from weaverlab.deployers.deployment import Deployment
 from weaverlab.deployers.engine import Engine
-from weaverlab.deployers.fronts import Fronts
-from weaverlab.deployers.output import Output, Show
-from weaverlab.deployers.version import Asked, Colocation, Deployer, Fakes, ReplicasWanted, start_version
 from weaverlab.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from weaverlab.deployers.backend import Progress
+    from weaverlab.deployers.deployment import Deployment
+    from weaverlab.deployers.output import Show
+    from weaverlab.deployers.version import Colocation, Deployer, Fakes, ReplicasWanted
 
 DEPLOYERS = ("single", "rpc", "multi")
 DEPLOYMENT_ID_DIGITS = 8
 
-RunInstead: TypeAlias = Callable[[type, Deployer, ConfigGiven], Deployment]
+RunInstead: TypeAlias = "Callable[[type, Deployer, ConfigGiven], Deployment]"
 _run_instead: RunInstead | None = None
 _deployments: WeakSet[Deployment] = WeakSet()  # that somebody still holds
 
@@ -41,7 +46,7 @@ def deploy(
     Args:
         deployer: "multi" runs local processes, "single" everything in this one; "rpc" is for tests: everything in
             this process, but over the real data plane. Or an engine of your own (see `deployers.engine`).
-        config: the path of a weaver.toml, or what `weaverlab.config.parse` made of its text.
+        config: the path of a weaver.toml, or what `weaverlab.config.parse` made of its text; by default none is read.
         replicas: weavelets for a component (default 1); on top of `[multi] replicas`.
         colocate: lists of components that share a weavelet; on top of `[multi] colocate`.
         fakes: objects that answer for components, for tests: {Interface: object}. Every ref to that interface (or
@@ -62,7 +67,17 @@ def deploy(
                 f"and a method `start(replica)`.{nearest(str(deployer), DEPLOYERS)}"
             ]
         )
-    asked = Asked(components, deployer, load_config(config), replicas, colocate, fakes)
+    read = load_config(config)
+    if deployer == "multi":
+        processes.LocalProcesses(read.multi.start_method).prepare()
+    # While the fork server starts, see above.
+    from weaverlab.deployers.backend import nobody_watches
+    from weaverlab.deployers.deployment import Deployment
+    from weaverlab.deployers.fronts import Fronts
+    from weaverlab.deployers.output import Output
+    from weaverlab.deployers.version import Asked, start_version
+
+    asked = Asked(components, deployer, read, replicas, colocate, fakes)
     deployment_id = unique_id(DEPLOYMENT_ID_DIGITS)
     output = Output(show)
     fronts = Fronts()

@@ -74,6 +74,7 @@ class Look:
                 for spec in specs
                 for name in spec.listeners.values()
             ),
+            checkpoints=backend.checkpoints(),
         )
 
 

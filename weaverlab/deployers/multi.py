@@ -26,7 +26,7 @@ from weaverlab.deployers.routes import next_table
 from weaverlab.deployers.supervisor import ASKED_FOR, Supervisor
 from weaverlab.errors import CallLost, DeadlineExceeded, DeployError, RemoteCallError, StoppedError, WeaverError
 from weaverlab.history import Event
-from weaverlab.observe import MethodCounts, merge
+from weaverlab.observe import CheckpointCounts, MethodCounts, merge, merge_checkpoints
 from weaverlab.observe.snapshot import State
 from weaverlab.routing import Member
 from weaverlab.runtime.control import WeaveletControl
@@ -61,6 +61,7 @@ class Multi:
         self._roots = pickle.dumps(plan.app.recipe())
         # As they are now, also for a weavelet that is started again after the notebook has changed them.
         self._working_directory = _working_directory()
+        self._arguments = tuple(sys.argv)
         self._environ = dict(os.environ)
         self._import_path = tuple(sys.path)
         self._authority = authority_for(plan.config, deployment_id, bundle.version)
@@ -75,6 +76,7 @@ class Multi:
         self._table = door.routing
         self._placed = dict(placed)  # by replica, also of those that are gone: they may come back to their address
         self._contacts: dict[str, Contact] = {}
+        self._last_checkpoints: dict[str, tuple[CheckpointCounts, ...]] = {}
         self._last_counts: dict[str, tuple[MethodCounts, ...]] = {}  # what each replica answered last
         self._last_events: dict[str, tuple[Event, ...]] = {}
         self._replicas = Replicas(placed.values(), self._route)
@@ -174,6 +176,9 @@ class Multi:
             self._follow = follow
             self._tell_listeners()
 
+    def checkpoints(self) -> tuple[CheckpointCounts, ...]:
+        return merge_checkpoints(self._ask_all(lambda control: control.checkpoints(), self._last_checkpoints))
+
     def counts(self) -> tuple[MethodCounts, ...]:
         return merge([*self.door.counts(), *self._ask_all(lambda control: control.counts(), self._last_counts)])
 
@@ -186,6 +191,7 @@ class Multi:
             WEAVERLAB_VERSION,
             self._certified(replace(placement, routing=self._table)),
             self._working_directory,
+            self._arguments,
             self._environ,
             self._import_path,
             self._code,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from weaverlab.component import Application, ComponentSpec
 from weaverlab.deployers.plan import Plan
-from weaverlab.runtime.calling import CONTROL
+from weaverlab.runtime.calling import BRANCH_HOST, CONTROL
 from weaverlab.stores import EmbeddedStores
 
 
 def permissions(plan: Plan, deployer: str) -> dict[str, frozenset[str]]:
     """Return the names of the components that each colocation group may call, by the group's name.
 
-    A weavelet speaks for all of its group, so a group may call what any of its components has a ref to, and the
-    embedded stores where one has an agent. `deployer` is the weavelet that whoever deploys calls from: it may call
-    everything, and it alone may ask a weavelet how it is, or to stop.
+    A weavelet speaks for all of its group, so a group may call what any of its components has a ref to. Where one has
+    an agent it may call the embedded stores, and ask every weavelet about its branches. `deployer` is the weavelet that
+    whoever deploys calls from: it may call everything, and it alone may ask a weavelet how it is, or to stop.
     """
     components = plan.app.components
     by_group = {
@@ -24,5 +24,5 @@ def permissions(plan: Plan, deployer: str) -> dict[str, frozenset[str]]:
 
 
 def _callees(spec: ComponentSpec, app: Application) -> set[str]:
-    has_stores = bool(spec.agents) and EmbeddedStores.__name__ in app.components
-    return {*spec.refs.values(), *([EmbeddedStores.__name__] if has_stores else [])}
+    stores = {EmbeddedStores.__name__} & set(app.components)
+    return {*spec.refs.values(), *(stores | {BRANCH_HOST.name} if spec.agents else ())}

@@ -48,6 +48,7 @@ class Pipes:
             (process.output_fd, selectors.EVENT_READ, self._read_output),
         ):
             self._selector.register(fd, kind, (react, replica))
+        self._send_bootstrap(replica)  # most fit into a pipe: it can begin while others are started
 
     def ready(self, timeout_s: float) -> Iterator[tuple[Reaction, Replica]]:
         """Wait until something has come, or for `timeout_s`; yield what is to be called, with what."""

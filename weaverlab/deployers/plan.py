@@ -11,11 +11,21 @@ from typing import Any, TypeGuard
 
 from weaverlab.component import Application, ComponentSpec, build_application
 from weaverlab.component.fakes import fake_for, faults_of_fakes, faults_of_key
-from weaverlab.config import Config, faults_of_names
+from weaverlab.config import SECTIONS, Config, faults_of_names
 from weaverlab.deployers.replaced import without_replaced
 from weaverlab.errors import ConfigError, DeclarationError
+from weaverlab.runtime.control import Control
 from weaverlab.runtime.listeners import ANY_FREE_PORT
 from weaverlab.stores import EmbeddedStores
+
+RESERVED = {
+    **dict.fromkeys(SECTIONS, "a section of weaver.toml"),
+    Control.__name__: "the component by which a deployer asks a weavelet",
+    EmbeddedStores.__name__: "the component that keeps the embedded stores",
+    "client": "whoever calls from outside",
+    "deployer": "whoever watches weavelets",
+    "weavelet": "the writer of a weavelet's own log entries",
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,7 @@ def _authored(roots: Sequence[type], config: Config, fakes: Mapping[type, object
     faults = faults_of_fakes(fakes)
     faked = [key for key in fakes if not faults_of_key(key)]  # those with other faults still have their place
     try:
-        authored = build_application(roots, config.weaverlab.implementations, faked)
+        authored = build_application(roots, config.weaverlab.implementations, faked, RESERVED)
     except DeclarationError as error:
         if config.faults:  # they may be why: `implementations` is among what counts as absent
             raise ConfigError(config.faults) from None

@@ -1,59 +1,52 @@
-"""The engine of local processes: starts weavelets through `multiprocess`.
+"""The engine of local processes.
 
-The default start method is a fork server that has imported the runtime already: a new weavelet costs about
-12 ms and inherits nothing from this process, so it is safe in a Jupyter kernel, which runs threads and an event
-loop. `spawn` starts a fresh interpreter each time. A plain fork is not offered: it would inherit the kernel's
-sockets, and any lock that another thread holds at that moment stays locked for ever.
+The default start method is a fork server (`forking`) that has imported the runtime already: a new weavelet costs some
+milliseconds and inherits nothing from this process. `spawn` (`spawning`) starts a fresh interpreter each time.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Protocol
 
-import multiprocess
-from multiprocess import forkserver, resource_tracker, spawn, util
-
-import weaverlab.runtime
-from weaverlab.runtime.inherit import InheritedFds, become_weavelet
-from weaverlab.transport.descriptors import check_room
+from weaverlab.deployers.forking import ForkServers, Modules
+from weaverlab.deployers.interpreter import ours_first
 
 StartMethod = Literal["forkserver", "spawn"]
-PRELOADED = ["weaverlab.runtime.forkserver", "uvloop"]  # what is not installed is passed over
-# Where Python, this WeaverLab and what it needs are, so that another process finds the same ones.
-PYTHON = str(Path(os.__file__).parent)
-PACKAGES = str(Path(multiprocess.__file__).parent.parent)
-HOME = str(Path(weaverlab.runtime.__file__).parent.parent.parent)
-DEAF_TO_CTRL_C = "import signal as s; s.signal(s.SIGINT, s.SIG_IGN); s.pthread_sigmask(s.SIG_UNBLOCK, {s.SIGINT})"
-UNPASSED = ("init_main", "sys_path")  # of what `multiprocess` prepares: code and its path come with the bootstrap
+SPAWNING = "weaverlab.deployers.spawning"
 
-_launching = threading.Lock()  # guards what `_as_we_start_processes` replaces in `multiprocess`
+fork_servers = ForkServers()
+
+
+class Started(Protocol):
+    """A process, however it was started."""
+
+    @property
+    def pid(self) -> int: ...
+    def wait(self, timeout_s: float) -> int | None: ...
+    def close(self) -> None: ...
 
 
 class LocalProcess:
     """One running weavelet process as its deployer holds it; an `engine.WeaveletProcess`."""
 
-    def __init__(self, process: Any, lifeline_fd: int, events_fd: int, output_fd: int) -> None:
+    def __init__(self, process: Started, lifeline_fd: int, events_fd: int, output_fd: int) -> None:
         self._process = process
         self.lifeline_fd = lifeline_fd
         self.events_fd = events_fd
         self.output_fd = output_fd
-        self.pid: int = process.pid
+        self.pid = process.pid
 
     def send_signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
     def wait(self, timeout_s: float) -> int | None:
-        self._process.join(timeout_s)
-        code: int | None = self._process.exitcode
-        return code
+        return self._process.wait(timeout_s)
 
     def close(self) -> None:
         for fd in (self.lifeline_fd, self.events_fd, self.output_fd):
@@ -70,28 +63,21 @@ class LocalProcesses:
 
     def __init__(self, method: StartMethod) -> None:
         self._method = method
+        self.modules: Modules = {}  # that the fork server is to import before it forks (see `preloading`)
 
     def prepare(self) -> None:
-        """Begin to start the fork server, and do not wait for it: it takes 0.1 s, in which one can do other things."""
+        """Begin to start the fork server, and do not wait for it."""
         if self._method == "forkserver":
-            forkserver.set_forkserver_preload(PRELOADED)
-            with _launching, _as_we_start_processes():
-                forkserver.ensure_running()
+            fork_servers.prepare()
 
     def start(self, replica: str) -> LocalProcess:
-        """Start a process that waits for its bootstrap. Costs about 12 ms (forkserver) or 90 ms (spawn)."""
-        context = multiprocess.get_context(self._method)
-        self.prepare()
+        """Start a process that waits for its bootstrap. Costs about 2 ms (forkserver) or 20 ms (spawn)."""
         ends: list[int] = []
         try:
             for _ in range(3):
                 ends += os.pipe()  # the end to read from, the end to write to
             stdin, lifeline, events, stdout, output, stderr = ends
-            pipes = InheritedFds((stdin, stdout, stderr))
-            process = context.Process(target=become_weavelet, args=(pipes,), name=replica)
-            check_room()  # half-way through it would end the fork server, and with it every weavelet
-            with _launching, _as_we_start_processes():
-                process.start()
+            process = self._start(replica, stdin, stdout, stderr)
         except BaseException:
             for fd in ends:
                 os.close(fd)
@@ -100,54 +86,24 @@ class LocalProcesses:
             os.close(fd)
         return LocalProcess(process, lifeline, events, output)
 
+    def _start(self, replica: str, stdin: int, stdout: int, stderr: int) -> Started:
+        if self._method == "forkserver":
+            return fork_servers.start(self.modules, stdin, stdout, stderr)
+        with ours_first():
+            from weaverlab.deployers.spawning import Spawned
+        return Spawned(replica, stdin, stdout, stderr)
+
 
 def end_servants() -> None:
-    """End the fork server and the resource tracker of this process; no weavelet may be left.
+    """End the fork server of this process, and the resource tracker of `multiprocess`; no weavelet may be left.
 
     They end with this process anyway. But a Jupyter kernel that shuts down asks all its children to end, and waits;
     the tracker ignores such requests, so every restart of a kernel would take seconds.
     """
-    tracker, server = resource_tracker._resource_tracker, forkserver._forkserver
-    for servant, pid in ((server, server._forkserver_pid), (tracker, tracker._pid)):
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
-            servant._stop()  # waits for it, and forgets it: the next weavelet starts a new one
+    fork_servers.kill()
+    if SPAWNING in sys.modules:
+        sys.modules[SPAWNING].end_tracker()
 
 
-@contextlib.contextmanager
-def _as_we_start_processes() -> Iterator[None]:
-    """Change three habits of `multiprocess` while it starts a process for us.
-
-    It would run the user's script again in the child: code travels in the bundle. It would look for modules in the
-    working directory first, where a stray `dill.py` or `signal.py` may lie. And Ctrl-C, which a terminal sends to
-    children as well, would end with a traceback what has not come far enough to ignore it.
-    """
-    vars(sys.modules["__main__"]).setdefault("__spec__", None)  # which `%reset` of a notebook deletes
-    prepare, execute = spawn.get_preparation_data, util.spawnv_passfds
-
-    def prepare_less(name: str) -> dict[str, Any]:
-        return {key: value for key, value in prepare(name).items() if not key.startswith(UNPASSED)}
-
-    def execute_elsewhere(path: bytes, arguments: list[Any], fds: list[int]) -> int:
-        at = arguments.index("-c") + 1
-        command = f"import sys; sys.path[:] = {_import_path()!r}; {DEAF_TO_CTRL_C}; {arguments[at]}"
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the child inherits it
-        try:
-            pid: int = execute(path, [*arguments[:at], command, *arguments[at + 1 :]], fds)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        return pid
-
-    spawn.get_preparation_data, util.spawnv_passfds = prepare_less, execute_elsewhere
-    try:
-        yield
-    finally:
-        spawn.get_preparation_data, util.spawnv_passfds = prepare, execute
-
-
-def _import_path() -> list[str]:
-    """Return where our processes find modules: those that they need themselves first, then `sys.path`.
-
-    There, the folder of the application comes first: a `json.py` or `queue.py` in it would be taken for Python's own.
-    """
-    return list(dict.fromkeys([PYTHON, os.path.join(PYTHON, "lib-dynload"), HOME, PACKAGES, *filter(None, sys.path)]))
+os.register_at_fork(after_in_child=fork_servers.disown)
+atexit.register(fork_servers.kill)

@@ -18,8 +18,11 @@ from weaverlab.deployers.inprocess import Rpc, Single
 from weaverlab.deployers.multi import Multi
 from weaverlab.deployers.output import Output
 from weaverlab.deployers.plan import Plan, make_plan
+from weaverlab.deployers.preloading import preloadable
 from weaverlab.deployers.processes import LocalProcesses
+from weaverlab.errors import ConfigError
 from weaverlab.runtime.remote import Identity
+from weaverlab.stores import faults_of_kinds
 
 CLIENT = Identity("client", "client", "")  # whoever calls from outside: a notebook, a script, a test
 
@@ -63,6 +66,8 @@ def start_version(asked: Asked, deployment_id: str, output: Output, progress: Pr
         DeployError: something failed while starting, with the traceback; no process is left.
     """
     plan = make_plan(asked.components, asked.config, asked.replicas, asked.colocate, asked.fakes)
+    if faults := faults_of_kinds(plan.config.antipode.values(), plan.config.source):
+        raise ConfigError(faults)
     proxies = {} if asked.deployer == "single" else fronts.open(plan.fronts)
     code, backend = _backend(asked.deployer, plan, deployment_id, output, proxies)
     try:
@@ -84,8 +89,9 @@ def _backend(
     engine = deployer
     if engine == "multi":
         engine = LocalProcesses(plan.config.multi.start_method)
-        engine.prepare()
     from weaverlab import bundle
 
     code = bundle.build([spec.implementation for spec in plan.app.components.values()])
+    if isinstance(engine, LocalProcesses):
+        engine.modules = preloadable(plan.app, code.names)
     return code.version, Multi(plan, deployment_id, code, output, engine, proxies)

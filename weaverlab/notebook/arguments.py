@@ -14,8 +14,8 @@ from typing import Literal, NoReturn, get_args
 from weaverlab.errors import FaultsError, nearest
 
 VERBS = (
-    *("deploy", "run", "status", "stop", "logs", "callgraph", "inspect", "purge", "version"),
-    *("single", "multi"),
+    *("deploy", "run", "status", "stop", "logs", "callgraph", "inspect", "purge", "servers", "version"),
+    *("single", "multi", "experiment"),
 )
 DeployerName = Literal["multi", "single"]
 OPTIONS = ("--replicas", "--colocate", "--config", "--deployer")
@@ -35,8 +35,10 @@ USAGE = """\
 %weaver logs [--follow]           what it has said: --level warning, --component X
 %weaver callgraph                 which component calls which
 %weaver inspect                   what this notebook's components consist of
-%weaver purge                     remove what killed deployments left
+%weaver purge                     remove what killed deployments and servers left
+%weaver servers up mariadb        real servers with a lag; also status, pause, resume, down
 %weaver version                   of WeaverLab
+%weaver experiment run NAME       run an experiment of this checkout, with the options of the command line
 From status on, they take the words of the command line as well: an id or a file (%weaver stop 4f, %weaver callgraph
 app.py), --json, --help. %weaver multi status, or single, shows what runs in all notebooks and terminals."""
 
@@ -57,18 +59,20 @@ class DeployArguments:
 
 
 def split_verb(line: str) -> list[str]:
-    """Return the verb of a `%weaver` line and the words after it.
+    """Return the verb of a `%weaver` line and the words after it, without a comment at its end.
 
     Raises:
-        WrongUse: with the usage, when there is no verb, an unknown one, or an open quotation mark.
+        WrongUse: there is no verb, which shows the usage, or an unknown one, or an open quotation mark.
     """
     try:
-        verb, *words = shlex.split(line) or [""]
+        verb, *words = shlex.split(line, comments=True) or [""]
     except ValueError as error:
         raise WrongUse([f"%weaver {line}: {error}."]) from None
     if verb not in VERBS:
-        what = f"%weaver: there is no verb {verb!r}.{nearest(verb, VERBS)}" if verb else "%weaver: what to do?"
-        raise WrongUse([f"{what}\n{USAGE}"])
+        if not verb:
+            raise WrongUse([f"%weaver: what to do?\n{USAGE}"])
+        there_are = f"There are: {', '.join(VERBS)}. %weaver? explains."
+        raise WrongUse([f"%weaver: there is no verb {verb!r}.{nearest(verb, VERBS)} {there_are}"])
     return [verb, *words]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.shell_completion import ShellComplete
 
-from weaverlab import cli
+from weaverlab.cli import tree
 from weaverlab.notebook.arguments import OPTIONS, RUN_OPTIONS, VERBS
 
 FILE_ENDINGS = (".py", ".toml")
@@ -21,7 +21,7 @@ def completions(words: Sequence[str], incomplete: str, components: Sequence[str]
         return [*components, *OPTIONS]
     if words[0] == "run":
         return [*_files(incomplete), *RUN_OPTIONS]
-    found = ShellComplete(cli.weaverlab, {}, "", "").get_completions(list(words), incomplete)
+    found = ShellComplete(tree.weaverlab, {}, "", "").get_completions(list(words), incomplete)
     names = [item.value for item in found if item.type == "plain"]
     return names + (_files(incomplete) if any(item.type == "file" for item in found) else [])
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from weaverlab import cli, deployers
+from weaverlab import deployers
+from weaverlab.cli import tree
 from weaverlab.cli.looking import snapshot_of
 from weaverlab.clock import unique_id
 from weaverlab.deployers import Deployment
@@ -89,15 +90,17 @@ class WeaverMagic:
             self._show_picture(Picture(lambda: callgraph_drawing(snapshot)), cell)
             return
         try:
-            cli.invoke(words, self._session.deployment, f"%{MAGIC}")
-        except click.exceptions.Exit:  # after --help
-            return
+            tree.invoke(words, self._session.deployment, f"%{MAGIC}")
+        except click.exceptions.Exit as ended:  # with 0 after --help
+            if ended.exit_code:
+                raise WeaverError(f"%weaver {' '.join(words)} has failed; what it printed says why.") from None
         except click.ClickException as error:
             raise WrongUse([f"%weaver {' '.join(words)}: {error.format_message()}"]) from None
 
     def _run_file(self, words: list[str]) -> None:
         asked = parse_run(words)
-        file, config = Path(asked.file), deployers.load_config(asked.config)
+        file = Path(asked.file)
+        config = deployers.load_config(asked.config, file.parent)
         if file.suffix == ".toml":
             config = deployers.load_config(file)
             file = app_beside(file, config)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weaverlab.observe.metrics import MethodCounts, MethodKey, MethodMetrics, MethodStats, merge
+from weaverlab.observe.checkpoints import CheckpointCounts, Checkpoints, merge_checkpoints
+from weaverlab.observe.metrics import BOUNDS_S, MethodCounts, MethodKey, MethodMetrics, MethodStats, merge
 
 if TYPE_CHECKING:
     from weaverlab.observe.callgraph import callgraph_drawing
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from weaverlab.observe.table import html_table, text_table
 
 __all__ = [
+    "BOUNDS_S",
+    "CheckpointCounts",
+    "Checkpoints",
     "ComponentInfo",
     "Drawing",
     "EdgeStats",
@@ -42,6 +46,7 @@ __all__ = [
     "lineage_drawing",
     "lineage_text",
     "merge",
+    "merge_checkpoints",
     "requests",
     "text_table",
     "to_svg",

@@ -2,10 +2,10 @@
 
 Not in here: a clock (whoever times a call passes the seconds), user-defined metrics, and any text format.
 
-Recording is on the path of every call, so a `MethodStats` is a bag of plain attributes. A call inside one
-process costs `stats.calls += 1` and is not timed; a remote call costs one `record(...)`. No lock is taken:
-CPython switches threads only at calls and backward jumps, never between the load and the store of one `+=`
-on plain integers, so counts stay exact there; on a build without the GIL a count may be lost.
+Recording is on the path of every call, so a `MethodStats` is a bag of plain attributes. A call inside one process
+costs `stats.calls += 1`, and is timed only when that is asked for; a remote call costs one `record(...)`. No lock is
+taken: CPython switches threads only at calls and backward jumps, never between the load and the store of one `+=` on
+plain integers, so counts stay exact there; on a build without the GIL a count may be lost.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from functools import reduce
 from operator import add
 from typing import Any, Literal
 
+from weaverlab.observe.checkpoints import CheckpointCounts, merge_checkpoints
 from weaverlab.observe.metrics import MethodCounts, merge
 from weaverlab.observe.table import html_table, text_table
 from weaverlab.observe.units import bytes_text, duration_text
@@ -90,6 +91,7 @@ class Snapshot:
     counts: tuple[MethodCounts, ...] = ()
     stores: tuple[StoreInfo, ...] = ()
     listeners: tuple[ListenerInfo, ...] = ()
+    checkpoints: tuple[CheckpointCounts, ...] = ()
 
     def replicas_of(self, component: str) -> tuple[ReplicaInfo, ...]:
         """Return the replicas that host `component`; colocated components share theirs."""
@@ -143,6 +145,10 @@ class Snapshot:
                 ("caller", "callee", "method", "calls", "errors", "retries", "p50", "p95", "bytes"),
                 [_call_row(stats) for stats in self.calls()],
             ),
+            (
+                ("checkpoint", "component", "passed", "looked at", "would wait", "behind", "for"),
+                [_checkpoint_row(one) for one in merge_checkpoints(self.checkpoints)],
+            ),
         )
 
     def _component_rows(self) -> list[tuple[object, ...]]:
@@ -176,6 +182,12 @@ def _call_row(stats: EdgeStats) -> tuple[object, ...]:
         stats.caller, stats.callee, stats.method, stats.calls, stats.errors, stats.retries,
         duration_text(stats.p50_s), duration_text(stats.p95_s), bytes_text(stats.bytes),
     )  # fmt: skip
+
+
+def _checkpoint_row(one: CheckpointCounts) -> tuple[object, ...]:
+    share = "-" if one.missing_share is None else f"{one.missing_share:.0%}"
+    behind = f"up to {one.behind_max}" if one.missing else "-"
+    return one.name, one.component, one.passed, one.looked, share, behind, " ".join(one.stores) or "-"
 
 
 def _store_row(store: StoreInfo) -> tuple[object, ...]:

@@ -38,8 +38,10 @@ class Record:
     secret: str = field(default="", repr=False)  # hexadecimal
 
 
-def folder() -> Path:
+def folder(section: str = "deployments") -> Path:
     """Return where the files of this machine are: below WEAVERLAB_STATE, or below the user's folder for state.
+
+    `section` says what is registered there.
 
     Raises:
         OSError: this user has no home directory.
@@ -50,7 +52,7 @@ def folder() -> Path:
         top = Path(given) if given else (_absolute(state) or Path.home() / ".local" / "state") / "weaverlab"
     except RuntimeError as error:
         raise OSError(str(error)) from None
-    return top / "deployments" / (platform.node() or "localhost")
+    return top / section / (platform.node() or "localhost")
 
 
 def register(record: Record) -> Hold:

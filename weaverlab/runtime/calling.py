@@ -14,6 +14,7 @@ from weaverlab.history import Finished, Invoked, Returned, Started
 from weaverlab.observe import MethodMetrics, MethodStats
 from weaverlab.routing import Member, slot_of
 from weaverlab.runtime import context
+from weaverlab.runtime.branch_host import BranchHost
 from weaverlab.runtime.control import Control, WeaveletControl
 from weaverlab.runtime.handles import local_handle, remote_handle
 from weaverlab.runtime.links import Links
@@ -26,12 +27,14 @@ from weaverlab.runtime.twice import Twice
 from weaverlab.stores import EmbeddedStores
 
 CONTROL = build_application([Control]).components[Control.__name__]
-INTERNAL = (Control, EmbeddedStores)  # what WeaverLab itself calls is no part of a request's story
+BRANCH_HOST = build_application([BranchHost]).components[BranchHost.__name__]
+EVERYWHERE = (CONTROL, BRANCH_HOST)  # what every weavelet hosts
+INTERNAL = (Control, BranchHost, EmbeddedStores)  # what WeaverLab itself calls is no part of a request's story
 
 
 def method_table(app: Application) -> tuple[tuple[str, MethodSpec], ...]:
     """Return every (component, method) that can be called over the wire; the index is the method's number."""
-    return app.methods() + tuple((CONTROL.name, method) for method in CONTROL.methods)
+    return app.methods() + tuple((spec.name, method) for spec in EVERYWHERE for method in spec.methods)
 
 
 class Calling:
@@ -47,6 +50,7 @@ class Calling:
         call_timeout_s: float,
         balance: Balance,
         calls_twice: bool,
+        times_local_calls: bool,
     ) -> None:
         self._app = app
         self._instances = instances
@@ -56,6 +60,7 @@ class Calling:
         self._call_timeout_s = call_timeout_s
         self._balance: Balance = balance
         self._calls_twice = calls_twice
+        self._timed_by = links.clock.now_s if times_local_calls else None
         self._numbers = {(name, method.name): i for i, (name, method) in enumerate(method_table(app))}
 
     def handle(self, caller: Identity, callee: str, callee_identity: Identity) -> Any:
@@ -66,12 +71,20 @@ class Calling:
         stats = {m.name: self._metrics.stats(caller.component, callee, m.name, remote=False) for m in spec.methods}
         tracing = LocalTracing(caller, callee_identity, self._recorder, self._links.clock)
         traced = _untraced if spec.implementation in INTERNAL else tracing.wrap
-        return local_handle(spec, self._instances[callee], stats, traced, tracing.reader)
+        return local_handle(spec, self._instances[callee], stats, traced, tracing.reader, self._timed_by)
 
     def control(self, caller: Identity, replica: str, address: str) -> WeaveletControl:
         """Return a handle to the control component of weavelet `replica` at `address`."""
         member = Member(replica, address)
         handle: WeaveletControl = self._remote(caller, CONTROL, lambda table: (member,))
+        return handle
+
+    def branch_host(self, caller: Identity, replica: str) -> BranchHost | None:
+        """Return a handle to what knows of the branches of weavelet `replica`; None when there is no such weavelet."""
+        members = [one for ones in self._links.table.members.values() for one in ones if one.replica == replica]
+        if not members:
+            return None
+        handle: BranchHost = self._remote(caller, BRANCH_HOST, lambda table: (members[0],))
         return handle
 
     def _remote(self, caller: Identity, spec: ComponentSpec, members: Members) -> Any:

@@ -31,6 +31,7 @@ from weaverlab.runtime.failures import pack, remote_traceback
 from weaverlab.runtime.placement import Bootstrap, read_bootstrap
 from weaverlab.runtime.version import WEAVERLAB_VERSION
 from weaverlab.runtime.weavelet import Weavelet
+from weaverlab.stores.branches import here
 
 _LIFELINE_CHUNK_BYTES = 4096
 
@@ -62,13 +63,16 @@ def _run(bootstrap: Bootstrap, events: EventPipe) -> int:
             f"the deployer runs WeaverLab {bootstrap.weaverlab_version}, this weavelet {WEAVERLAB_VERSION}.\n"
             "Install the same version on both sides."
         )
-    os.environ.clear()
-    os.environ.update(bootstrap.environ)
+    if os.environ != bootstrap.environ:  # each variable is written to memory of its own
+        os.environ.clear()
+        os.environ.update(bootstrap.environ)
     os.chdir(bootstrap.working_directory)
+    sys.argv[:] = bootstrap.arguments
     sys.path[:] = bootstrap.import_path
     bundle.install(bundle.Bundle.from_bytes(bootstrap.bundle))
     app = build_application(*pickle.loads(bootstrap.roots))
     orders: Orders = queue.SimpleQueue()
+    here.home = bootstrap.placement.replica
     weavelet = Weavelet(app, bootstrap.placement, events.log, orders)
     weavelet.start()
     events.ready(os.getpid(), weavelet.listener_addresses())

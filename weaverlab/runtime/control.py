@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from weaverlab.component import Implements, Interface, not_retriable
 from weaverlab.history import Event
-from weaverlab.observe import MethodCounts, MethodMetrics
+from weaverlab.observe import CheckpointCounts, Checkpoints, MethodCounts, MethodMetrics
 from weaverlab.routing import RoutingTable
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.transport.tls import Credentials
@@ -69,6 +69,10 @@ class WeaveletControl(Interface):
         """Return what the components there have called."""
         raise NotImplementedError
 
+    def checkpoints(self) -> tuple[CheckpointCounts, ...]:
+        """Return what was seen at the checkpoints there."""
+        raise NotImplementedError
+
     def events(self) -> tuple[Event, ...]:
         """Return the newest events of traced requests."""
         raise NotImplementedError
@@ -79,6 +83,7 @@ class Control(Implements[WeaveletControl]):
 
     metrics: MethodMetrics
     recorder: Recorder
+    seen: Checkpoints
     orders: Orders
     look: Callable[[], Health]
     route: Callable[[RoutingTable], None]
@@ -101,6 +106,9 @@ class Control(Implements[WeaveletControl]):
 
     def counts(self) -> tuple[MethodCounts, ...]:
         return self.metrics.snapshot()
+
+    def checkpoints(self) -> tuple[CheckpointCounts, ...]:
+        return self.seen.snapshot()
 
     def events(self) -> tuple[Event, ...]:
         return self.recorder.events()

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from weaverlab.antipode import Lineage
 from weaverlab.antipode import context as lineage_context
 from weaverlab.clock import Clock
-from weaverlab.errors import Cancelled, DeadlineExceeded, Unreachable
+from weaverlab.errors import Cancelled, DeadlineExceeded, ProtocolError, Unreachable
 from weaverlab.history import Finished, Started
 from weaverlab.runtime import context, failures
 from weaverlab.runtime.calling import INTERNAL
@@ -87,14 +87,11 @@ class Dispatcher:
 
     def call(self, call: Call) -> Reply:
         """Execute a sync method on the connection's thread, in a context of its own."""
-        self.load += 1
-        try:
-            return _new_context().run(self._call, call)
-        finally:
-            self.load -= 1
+        return _new_context().run(self._call, call)
 
     def _call(self, call: Call) -> Reply:
         arrived = _NO_LINEAGE
+        self.load += 1
         try:
             method = self._methods.get(call.method) or missing(call)
             ends_s = self._now_s() + call.timeout_s
@@ -110,6 +107,8 @@ class Dispatcher:
             return Reply(True, b"" if lineage is arrived else lineage.added_since(arrived).pack(), value)
         except BaseException as error:  # SystemExit too: a method does not end the process it runs in
             return self._failed(call, arrived, error)
+        finally:
+            self.load -= 1
 
     async def call_async(self, call: Call) -> Reply:
         """Execute an async method; the server gives every call a task and an empty context of its own."""
@@ -139,7 +138,7 @@ class Dispatcher:
 
     def _enter(self, call: Call, method: HostedMethod) -> Lineage:
         """Set metadata, lineage and trace as they came, in a context that has none; return the lineage."""
-        arrived = Lineage.unpack(call.lineage)
+        arrived = Lineage.received(call.lineage)
         lineage_context.replace(arrived)
         context.packed_metadata.set(call.metadata)
         if call.trace:
@@ -161,7 +160,11 @@ class Dispatcher:
             if context.trace.get():
                 self._finished(method, type(error).__name__)
             where = f"{method.identity.component}.{method.name} at {method.identity.replica}"
-        return Reply(False, _lineage().added_since(arrived).pack(), failures.pack(_told(error), where))
+        try:
+            gained = _lineage().added_since(arrived).pack()
+        except ProtocolError as unsound:  # what came is garbage, or what is here has become too large to travel
+            gained, error = b"", unsound
+        return Reply(False, gained, failures.pack(_told(error), where))
 
 
 def _told(error: BaseException) -> BaseException:

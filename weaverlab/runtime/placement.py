@@ -57,6 +57,7 @@ class Bootstrap:
     weaverlab_version: str
     placement: Placement
     working_directory: str
+    arguments: tuple[str, ...]  # `sys.argv`
     environ: dict[str, str] = field(repr=False)
     import_path: tuple[str, ...]
     bundle: bytes = field(repr=False)

@@ -198,11 +198,12 @@ class RemoteComponent:
     def _end(self, method: RemoteMethod, reply: ReceivedReply, started_s: float, span: str) -> Any:
         """Join the callee's lineage, count the call, and return its value or raise its exception."""
         latency_s = self._now_s() - started_s
-        method.stats.record(latency_s, reply.ok, reply.request_bytes, reply.value_bytes, len(reply.lineage))
         if reply.is_plain and not span:
+            method.stats.record(latency_s, True, reply.request_bytes, len(reply.payload), 0)
             return decode_value(reply.payload)
+        method.stats.record(latency_s, reply.ok, reply.request_bytes, reply.value_bytes, len(reply.lineage))
         if reply.lineage:
-            lineage_context.join(Lineage.unpack(reply.lineage))
+            lineage_context.join(Lineage.received(reply.lineage))
         try:
             value = reply.value
         except CannotTravel as error:

@@ -127,15 +127,19 @@ class _Reading:
         self._ends_s = context.deadline.get()  # of the whole stream, if it has one
         self._now_s = now_s
         self._call_timeout_s = call_timeout_s
-        # Until its first item it is repeated no longer than a call would be.
+        self._body = Lineage.empty()  # what the body depends on, as far as it has told
+        self._joined: Lineage | None = None  # the reader's lineage, when it last joined that
+        # Until its first item it is repeated, and waited for, no longer than a call would be.
         self.trouble = Trouble(self.started_s + call_timeout_s if self._ends_s is None else self._ends_s)
 
     def terms(self) -> Terms:
         """Return what goes along with the call."""
         timeout_s = 0.0 if self._ends_s is None else self._ends_s - self._now_s()
         trace = trace_part(self.span) if self.span else b""
-        lineage = lineage_context.current().pack()
-        return Terms(timeout_s, self.wait_s(), trace, lineage, context.packed_metadata.get(), self.method.retriable)
+        self._body = lineage_context.current()
+        lineage = self._body.pack()
+        wait_s = min(self.wait_s(), self.trouble.ends_s - self._now_s())
+        return Terms(timeout_s, wait_s, trace, lineage, context.packed_metadata.get(), self.method.retriable)
 
     def wait_s(self) -> float:
         """Return how long to wait for the next item: as long as the stream, or the block that asks for it, may take."""
@@ -157,7 +161,10 @@ class _Reading:
     def take(self, message: ReceivedReply) -> Any:
         """Return the value of an item, or of the end; or raise what the callee raised. Its lineage is joined first."""
         if message.lineage:
-            lineage_context.join(Lineage.unpack(message.lineage))
+            self._body |= Lineage.received(message.lineage)
+        if message.lineage or lineage_context.current() is not self._joined:  # the reader may be in another request now
+            lineage_context.join(self._body)
+            self._joined = lineage_context.current()
         self.reply_bytes += message.value_bytes
         self.lineage_bytes += len(message.lineage)
         if message.ok:

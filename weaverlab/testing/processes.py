@@ -19,7 +19,7 @@ from pathlib import Path
 
 MARK = "WEAVERLAB_TEST_MARK"
 # One of each serves this process until it ends, and costs no test anything. Their children are another matter.
-SERVANTS = ("multiprocess.forkserver", "multiprocess.resource_tracker")
+SERVANTS = ("weaverlab.runtime.forkserver", "multiprocess.resource_tracker")
 LOOK_AGAIN_S = 0.02
 
 _marks: dict[int, str] = {}  # by process id: a fork has a copy of this, and needs a mark of its own

@@ -70,7 +70,10 @@ class Answer:
 
     def result(self) -> ReceivedReply:
         if self._error is not None:
-            raise self._error
+            try:
+                raise self._error
+            finally:
+                self._error = None  # else it and its traceback hold each other, and large arguments with them
         assert self._reply is not None
         return self._reply
 

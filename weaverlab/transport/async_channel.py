@@ -33,7 +33,6 @@ from weaverlab.wire import (
     Role,
     encode_call,
     encode_notice,
-    encode_value,
 )
 from weaverlab.wire.connection import State
 from weaverlab.wire.frames import frame_bytes
@@ -92,19 +91,20 @@ class AsyncChannel:
             or timeout_s <= 0
             or self.is_given_up
         ):
-            link = await self.wait_ready(ends_s)
-            timeout_s = ends_s - loop.time()
-        value = encode_value(args)  # only now, so that calls that wait for room take none
+            link, timeout_s = await self.wait_ready(ends_s)
         call_id = link.last_call_id = link.last_call_id + 1
-        head, rest = encode_call(call_id, method, timeout_s, trace, lineage, metadata, value, self._max_frame_bytes)
+        # Only now, so that calls that wait for room take none.
+        head, rest = encode_call(call_id, method, timeout_s, trace, lineage, metadata, args, self._max_frame_bytes)
         answer = Answer(loop)
         link.begin(call_id, answer, ends_s, head, rest, may_give_up)
+        request_bytes = frame_bytes(head, rest)
+        del head, rest  # sent, or in the link's queue: a thousand calls that wait need not hold theirs as well
         try:
             reply: ReceivedReply = await answer
         except asyncio.CancelledError:
             link.cancel(call_id)
             raise
-        reply.request_bytes = frame_bytes(head, rest)
+        reply.request_bytes = request_bytes
         return reply
 
     def close(self) -> None:
@@ -131,8 +131,8 @@ class AsyncChannel:
         if self._link is not None:
             self._link.close_when_idle()
 
-    async def wait_ready(self, ends_s: float) -> AsyncLink:
-        """Return a link that takes calls.
+    async def wait_ready(self, ends_s: float) -> tuple[AsyncLink, float]:
+        """Return a link that takes calls, and the seconds that are left until `ends_s`: more than 0.
 
         Raises:
             DeadlineExceeded: there was none in time.
@@ -154,7 +154,7 @@ class AsyncChannel:
             elif link.is_full:
                 await link.wait_room(left_s)
             else:
-                return link
+                return link, left_s
 
     async def _wait_connected(self, timeout_s: float) -> None:
         """Wait for the attempt to connect, which is made now if there is none; raise what it raised."""
@@ -223,6 +223,7 @@ class AsyncLink(Stream):
         self.last_call_id = 0
         # call id -> answer, deadline, the count of bytes at which its frame has left, and whether it may be given up
         self.calls: dict[int, tuple[Answer | AsyncStream, float, int, bool]] = {}
+        self._begun: set[int] = set()  # of these, the streams whose reader has seen items
         self._is_ending = False
         self._address = address
         self._timer: asyncio.TimerHandle | None = None
@@ -231,13 +232,17 @@ class AsyncLink(Stream):
     @property
     def is_full(self) -> bool:
         """Whether another call has to wait: too many are in flight, or too much of them has not been sent."""
-        return len(self.calls) >= CALLS_MAX or self.bytes_written - self.bytes_sent > QUEUED_BYTES_MAX
+        return self._in_flight >= CALLS_MAX or self.bytes_written - self.bytes_sent > QUEUED_BYTES_MAX
+
+    @property
+    def _in_flight(self) -> int:
+        return len(self.calls) - len(self._begun)
 
     @property
     def load(self) -> str:
         """What is in flight, in words."""
         queued = self.bytes_written - self.bytes_sent
-        return f"{len(self.calls):,} calls are in flight, and the callee has yet to take {queued:,} bytes of them"
+        return f"{self._in_flight:,} calls are in flight, and the callee has yet to take {queued:,} bytes of them"
 
     def begin(
         self,
@@ -261,7 +266,7 @@ class AsyncLink(Stream):
 
     def cancel(self, call_id: int) -> None:
         """Forget a call and tell the callee; its late reply will be ignored."""
-        if self.calls.pop(call_id, None) is not None and self.is_open:
+        if self._forget(call_id) is not None and self.is_open:
             notice = encode_notice(Kind.CANCEL, call_id)
             self.write(notice, (), len(notice), False)
             self._line.let_in(1)
@@ -276,10 +281,16 @@ class AsyncLink(Stream):
             self.cancel(call_id)
         self._line.let_in(len(self._line.waiters))  # to look for another way
 
-    def never_give_up(self, call_id: int) -> None:
-        """Keep a stream, whatever happens to its peer: its reader has seen items, so no other can take its place."""
+    def note_begun(self, call_id: int) -> None:
+        """Take note that the reader of a stream has seen items.
+
+        It is kept whatever happens to its peer, since no other can take its place. And it no longer counts as a call
+        in flight: it may stay for hours, and a thousand of them are no reason to send no calls.
+        """
         if call_id in self.calls:
             self.calls[call_id] = (*self.calls[call_id][:3], False)
+            self._begun.add(call_id)
+            self._line.let_in(1)
 
     def close_when_idle(self) -> None:
         """Close when the calls in flight are answered."""
@@ -299,6 +310,8 @@ class AsyncLink(Stream):
         for message in messages:
             if type(message) is ReceivedReply:
                 call = calls.pop(message.call_id, None)
+                if self._begun:
+                    self._begun.discard(message.call_id)
                 if call is not None and not call[0].is_done:
                     call[0].deliver(message)
             elif type(message) is ReceivedItem:
@@ -315,6 +328,10 @@ class AsyncLink(Stream):
     def on_drained(self) -> None:
         if self._line.waiters:
             self._line.let_in(1)
+
+    def on_refused(self, reason: str) -> None:
+        # Its last answers, or a GOODBYE that says which calls it has not executed, may have come already.
+        self._loop.call_soon(self.read_to_end, reason)
 
     def on_lost(self, reason: str) -> None:
         reason = reason or "the peer closed the connection"
@@ -336,9 +353,13 @@ class AsyncLink(Stream):
             self.lose("the peer is stopping")
 
     def _fail(self, call_id: int, error: Exception) -> None:
-        answer = self.calls.pop(call_id)[0]
-        if not answer.is_done:
-            answer.fail(error)
+        call = self._forget(call_id)
+        if call is not None and not call[0].is_done:
+            call[0].fail(error)
+
+    def _forget(self, call_id: int) -> tuple[Answer | AsyncStream, float, int, bool] | None:
+        self._begun.discard(call_id)
+        return self.calls.pop(call_id, None)
 
     def _set_timer(self, at_s: float) -> None:
         if self._timer is not None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Generator
 from typing import Protocol
 
 from weaverlab.errors import DeadlineExceeded
-from weaverlab.wire import Call, Reply, encode_reply, encode_value
+from weaverlab.wire import Call, Reply, encode_reply
 from weaverlab.wire.frames import Pieces
 from weaverlab.wire.stream_messages import Item, StreamCall
 
@@ -40,7 +40,7 @@ class Handler(Protocol):
 def encode_answer(handler: Handler, call: Call, reply: Reply, max_frame_bytes: int) -> Pieces:
     """Return the frame of `reply`, or of a failure with the same lineage if its value cannot travel."""
     try:
-        return encode_reply(call.call_id, reply.ok, reply.lineage, encode_value(reply.value), max_frame_bytes)
+        return encode_reply(call.call_id, reply.ok, reply.lineage, reply.value, max_frame_bytes)
     except BaseException as error:  # CannotTravel, or a KeyboardInterrupt that the value itself raises
         return encode_failure(handler, call, error, reply.lineage)
 
@@ -52,4 +52,4 @@ def out_of_time() -> DeadlineExceeded:
 
 def encode_failure(handler: Handler, call: Call, error: BaseException, lineage: bytes = b"") -> Pieces:
     """Return the frame of a failed reply."""
-    return encode_reply(call.call_id, False, lineage, encode_value(handler.failure(call, error)))
+    return encode_reply(call.call_id, False, lineage, handler.failure(call, error))

@@ -8,7 +8,8 @@ once and hands out views of it, so that an array is used where it lies:
     +---------+-----------+-----------+--- - - ---+--------------+
     header = one byte for each granule (0 free, 1 used), then one that says whether the receiver has mapped the segment
 
-1. Only the sender makes granules used, only the receiver makes them free: no lock, and nobody waits for the other.
+1. Only the sender makes granules used, only the receiver makes them free, writing each byte once: no lock, and nobody
+   waits for the other.
 2. A granule is free when the receiver has dropped the last object that looks at it. So neither end ever sees the other
    change an array, and who keeps its arrays for ever makes later ones go another way, not memory grow.
 3. A segment has no name and is in no file system (memfd_create): it is gone with the last process that maps it, however
@@ -28,7 +29,6 @@ import os
 import pickle
 import weakref
 from collections.abc import Sequence
-from itertools import accumulate
 
 from weaverlab.errors import ProtocolError
 from weaverlab.wire.values import Buffer
@@ -74,7 +74,7 @@ class Outgoing:
     def put(self, buffers: Sequence[Buffer]) -> int | None:
         """Copy `buffers` in; return the number of their first granule, or None when there is no room. O(bytes)."""
         starts, count = _layout([len(buffer) for buffer in buffers])
-        first = self._memory.find(bytes(count), 0, GRANULES)
+        first = self._memory[:GRANULES].find(bytes(count))  # in a copy: what changes meanwhile confuses `find`
         if first < 0:
             return None
         self._memory[first : first + count] = b"\1" * count
@@ -123,12 +123,10 @@ class Incoming:
             raise ProtocolError(f"a frame names granules {first} to {first + count - 1}; there are {GRANULES}")
         lease = _Lease.from_buffer(self._memory)
         lease.begin(self, first, count)
-        whole, base = memoryview(lease), (1 + first) * GRANULE_BYTES
         # Through PickleBuffer, since ctypes' own views have a format that memoryview.cast does not take.
-        return tuple(
-            pickle.PickleBuffer(whole[base + start : base + start + length]).raw()
-            for start, length in zip(starts, lengths, strict=True)
-        )
+        whole, base = pickle.PickleBuffer(memoryview(lease)).raw(), (1 + first) * GRANULE_BYTES
+        places = zip(starts, lengths, strict=True)
+        return tuple([whole[base + start : base + start + length] for start, length in places])
 
     def release(self, first: int, count: int) -> None:
         """Give granules back to the sender, and their memory to the system unless it lies near the beginning.
@@ -141,7 +139,9 @@ class Incoming:
             cold = max(first, warm)
             start = (1 + cold) * GRANULE_BYTES
             self._memory.madvise(mmap.MADV_REMOVE, start, (first + count - cold) * GRANULE_BYTES)
-        self._memory[first : first + count] = bytes(count)
+        # Backwards, which mmap does byte by byte. Forwards it is a memcpy, which may write a byte twice: the second
+        # time when the sender has already seen that it is free, and made it used again.
+        self._memory[slice(first + count - 1, first - 1 if first else None, -1)] = bytes(count)
 
 
 class _Lease(ctypes.c_ubyte * SEGMENT_BYTES):  # type: ignore[misc]
@@ -181,6 +181,8 @@ def _name(file: int) -> int:
 
 def _layout(lengths: Sequence[int]) -> tuple[list[int], int]:
     """Return where each buffer starts, relative to the first granule, and how many granules they take together."""
-    ends = accumulate(-(-length // ALIGNMENT_BYTES) * ALIGNMENT_BYTES for length in lengths)
-    starts = [0, *ends]
-    return starts[:-1], max(1, -(-starts[-1] // GRANULE_BYTES))
+    starts, end = [], 0
+    for length in lengths:
+        starts.append(end)
+        end += -(-length // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+    return starts, max(1, -(-end // GRANULE_BYTES))

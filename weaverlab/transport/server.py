@@ -33,7 +33,8 @@ from weaverlab.transport.server_mux import ServerLink
 from weaverlab.transport.server_sync import SyncConnection
 from weaverlab.transport.sockets import HANDSHAKE_TIMEOUT_S, prepare, receive_exactly
 from weaverlab.transport.tls import Connected
-from weaverlab.wire import MAX_FRAME_BYTES, Mode, Refused, ServerHandshake
+from weaverlab.transport.turns import turns
+from weaverlab.wire import MAX_FRAME_BYTES, Kind, Mode, Refused, ServerHandshake, encode_notice
 from weaverlab.wire.handshake import MESSAGE_BYTES, NONCE_BYTES
 
 BACKLOG = 1024  # the kernel caps it; whoever comes later waits in connect()
@@ -55,7 +56,11 @@ class Gate(Protocol):
 
 
 class Server:
-    """Serves one address until stopped. With `loop`, async calls run there; else on a thread of the server's own."""
+    """Serves one address until stopped.
+
+    Async calls run on the event loop that `loop` returns, which is asked for one when the first async caller comes;
+    without it, on a thread of the server's own.
+    """
 
     def __init__(
         self,
@@ -65,7 +70,7 @@ class Server:
         on_reject: Callable[[str], None],
         *,
         gate: Gate | None = None,
-        loop: asyncio.AbstractEventLoop | None = None,
+        loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
         max_frame_bytes: int = MAX_FRAME_BYTES,
     ) -> None:
         self.address = address
@@ -75,7 +80,8 @@ class Server:
         self._gate = gate
         self._on_reject = on_reject
         self._max_frame_bytes = max_frame_bytes
-        self._given_loop = loop
+        self._make_loop = loop or self._begin_loop
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._own_loop: LoopThread | None = None
         self._listener: socket.socket | None = None
         self._watcher: Watcher  # from `start` on
@@ -225,7 +231,10 @@ class Server:
                 connected, handler = self._gate.admit(sock, patience)
             handshake = ServerHandshake(self._secret, secret_bytes(NONCE_BYTES))
             while not handshake.is_done:
-                connected.sendall(handshake.receive(receive_exactly(connected, MESSAGE_BYTES, patience)))
+                answer = handshake.receive(receive_exactly(connected, MESSAGE_BYTES, patience))
+                if handshake.is_done:
+                    self._drop_unproven(sock)  # first: who has been told that it may call is no more simply cut off
+                connected.sendall(answer)
             sock.settimeout(None)
             prepare(sock)
             return handshake.mode, connected, handler
@@ -245,41 +254,46 @@ class Server:
     def _serve_sync(self, sock: Connected, handler: Handler) -> None:
         connection = SyncConnection(sock, handler, self._max_frame_bytes)
         with self._lock:
-            if self._is_stopping:
-                return
             self._connections[connection] = sock
+            is_late = self._is_stopping
+        if is_late:
+            connection.begin_drain()
+        turns.opened()
         try:
             self._watcher.watch(sock)
             connection.serve()
         finally:
+            turns.closed()
             self._watcher.forget(sock)
             with self._lock:
                 del self._connections[connection]
 
     def _serve_mux(self, sock: Connected, handler: Handler) -> None:
         sock.setblocking(False)
-        with self._lock:
-            if self._is_stopping:
-                sock.close()
-                return
-            if self._given_loop is None and self._own_loop is None:
-                try:
-                    self._own_loop = LoopThread("weaverlab-loop")
-                except OSError as error:
-                    logger.warning("%s: refused a connection: it needs an event loop: %s", self.address, error)
-                    sock.close()
-                    return
-            loop = self._loop()
-            assert loop is not None
+        loop = self._loop_of_links()
+        if loop is None:
+            _turn_away(sock)
+            return
         try:
             loop.call_soon_threadsafe(self._begin_link, loop, sock, handler)
         except RuntimeError:  # the given loop has been closed before its server
-            sock.close()
+            _turn_away(sock)
+
+    def _loop_of_links(self) -> asyncio.AbstractEventLoop | None:
+        """Return the loop for async callers, or None when they get none any more, or now."""
+        with self._lock:
+            if self._loop is None and not self._is_stopping:
+                try:
+                    self._loop = self._make_loop()
+                except OSError as error:
+                    logger.warning("%s: refused a connection: it needs an event loop: %s", self.address, error)
+            return None if self._is_stopping else self._loop
 
     # Async callers, on the loop's thread
 
-    def _loop(self) -> asyncio.AbstractEventLoop | None:
-        return self._own_loop.loop if self._own_loop else self._given_loop
+    def _begin_loop(self) -> asyncio.AbstractEventLoop:
+        self._own_loop = LoopThread("weaverlab-loop")
+        return self._own_loop.loop
 
     def _begin_link(self, loop: asyncio.AbstractEventLoop, sock: Connected, handler: Handler) -> None:
         link = ServerLink(loop, sock, handler, self._max_frame_bytes, self._links.discard)
@@ -288,7 +302,7 @@ class Server:
             link.begin_drain()
 
     def _drain_links(self, timeout_s: float) -> None:
-        loop = self._loop()
+        loop = self._loop
         if loop is None or not loop.is_running():
             return
         draining = asyncio.run_coroutine_threadsafe(self._drain(timeout_s), loop)
@@ -337,6 +351,13 @@ def _remove_stale(path: str) -> None:
             os.unlink(path)
         except OSError:
             return  # not there, or not a socket: bind() has the better message
+
+
+def _turn_away(sock: Connected) -> None:
+    """Close a connection that was let in, and say that no call on it has been executed."""
+    with contextlib.suppress(OSError):  # it has just ended by itself
+        sock.sendall(encode_notice(Kind.GOODBYE, 0))
+    sock.close()
 
 
 def _break(sock: socket.socket) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 
 from weaverlab.errors import ProtocolError
 from weaverlab.transport.handler import Handler, encode_answer, encode_failure, logger
@@ -23,7 +24,6 @@ class SyncConnection:
         self._max_frame_bytes = max_frame_bytes
         self._sharing = Sharing(sock)
         self._reader = FrameReader(max_frame_bytes, shared_memory=self._sharing)
-        self._scratch = self._reader.get_buffer()
         self._is_draining = False
         self._is_streaming = False
 
@@ -41,7 +41,7 @@ class SyncConnection:
         """Execute calls until the peer closes, breaks the protocol, or the server drains."""
         try:
             self._serve()
-        except ProtocolError as error:
+        except (ProtocolError, ssl.SSLError) as error:  # the latter: somebody has changed it on its way
             logger.warning("connection of a blocking caller closed: %s", error)
         except OSError as error:
             logger.debug("connection of a blocking caller lost: %s", error)
@@ -51,10 +51,11 @@ class SyncConnection:
     def _serve(self) -> None:
         # This loop is half of the hot path (`SyncPool.call` is the other): what it uses is looked up once, and what it
         # does for every call stands here in a row.
-        recv_into, scratch, received, send = self._sock.recv_into, self._scratch, self._reader.received, self._sock.send
+        reader, recv_into, send = self._reader, self._sock.recv_into, self._sock.send
+        received = reader.received
         execute, handler, frame_bytes_max = self._handler.call, self._handler, self._max_frame_bytes
         while True:
-            count = recv_into(scratch)
+            count = recv_into(reader.scratch)
             messages = (received(count) or self._receive_rest()) if count else []
             if self._is_draining:
                 # Also when a call has just come: it was sent before the peer could know, and will not be executed.

@@ -28,14 +28,14 @@ async def open_async_stream(channel: AsyncChannel, method: int, args: object, te
     """Make the call; return the stream when its first item, or its end, has come. Raises as a call does."""
     value, loop = encode_value(args), asyncio.get_running_loop()
     started_s = loop.time()
-    link = await channel.wait_ready(started_s + terms.wait_s)
-    late_s = loop.time() - started_s
+    link, left_s = await channel.wait_ready(started_s + terms.wait_s)
     call_id = link.last_call_id = link.last_call_id + 1
-    timeout_s = max(terms.timeout_s - late_s, 0)
+    timeout_s = terms.timeout_s and terms.timeout_s - (terms.wait_s - left_s)  # without what the wait has taken
     pieces = encode_stream_call(call_id, method, timeout_s, terms.trace, terms.lineage, terms.metadata, value)
     stream = AsyncStream(channel.address, link, call_id)
     try:
-        await stream.begin(pieces, started_s + terms.timeout_s if terms.timeout_s else math.inf, terms)
+        ends_s = started_s + terms.timeout_s if terms.timeout_s else math.inf
+        await stream.begin(pieces, ends_s, left_s, terms.may_give_up)
     except BaseException:  # a cancelled task, too
         stream.close()
         raise
@@ -60,12 +60,12 @@ class AsyncStream:
 
     # For its reader
 
-    async def begin(self, pieces: Pieces, ends_s: float, terms: Terms) -> None:
+    async def begin(self, pieces: Pieces, ends_s: float, wait_s: float, may_give_up: bool) -> None:
         """Send the call and wait for the first item, or the end."""
         self.request_bytes = frame_bytes(*pieces)
-        self._link.begin(self._call_id, self, ends_s, *pieces, terms.may_give_up)
-        await self._wait(terms.wait_s)
-        self._link.never_give_up(self._call_id)
+        self._link.begin(self._call_id, self, ends_s, *pieces, may_give_up)
+        await self._wait(wait_s)
+        self._link.note_begun(self._call_id)
 
     async def receive(self, timeout_s: float) -> ReceivedReply:
         """Return the next item, or at last the end, which is not to be asked for twice.
@@ -121,7 +121,10 @@ class AsyncStream:
         if self._items:
             return
         if self._error is not None:
-            raise self._error
+            try:
+                raise self._error
+            finally:
+                self._error = None  # else it and its traceback hold each other, and the reader's large items with them
         if self._end is None:
             raise self._late(timeout_s)
 

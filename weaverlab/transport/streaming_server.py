@@ -115,7 +115,7 @@ class AsyncStreams:
 
     def cancel(self, call_id: int) -> None:
         """Close a stream whose reader has left."""
-        stream = self.open.pop(call_id, None)
+        stream = self._forget(call_id)
         if stream is not None and stream.task is not None:
             stream.task.cancel()
 
@@ -135,19 +135,23 @@ class AsyncStreams:
             pieces = encode_failure(self._handler, call, out_of_time() if is_late else error)
         except Exception as error:
             pieces = encode_failure(self._handler, call, error)
-        finally:
-            if stream.timer is not None:
-                stream.timer.cancel()
-        if self.open.pop(call.call_id, None) is not None:
+        if self._forget(call.call_id) is not None:
             self._send(pieces)
             self._link.close_if_drained()
+
+    def _forget(self, call_id: int) -> _AsyncStream | None:
+        """Take a stream off the table, and its deadline off the loop: its task may never begin to run."""
+        stream = self.open.pop(call_id, None)
+        if stream is not None and stream.timer is not None:
+            stream.timer.cancel()
+        return stream
 
     async def _send_items(self, call: StreamCall, stream: _AsyncStream) -> Pieces:
         """Send items as long as there is room at the reader and on the connection; return the frame of the end."""
         async with contextlib.aclosing(self._handler.stream_async(call)) as answers:
             async for answer in answers:
                 pieces, is_end = encode_next(self._handler, call, answer, stream.window, self._max_frame_bytes)
-                if is_end:
+                if is_end or call.call_id not in self.open:  # its reader has left, and the method took no notice
                     return pieces
                 self._send(pieces)
                 while not stream.window.is_open or self._link.is_congested:

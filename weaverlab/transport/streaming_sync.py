@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 
+from weaverlab.clock import SystemClock
 from weaverlab.errors import CallLost, DeadlineExceeded, ProtocolError, Unreachable
 from weaverlab.transport.sync_pool import NotTaken, SyncLink, SyncPool
 from weaverlab.transport.terms import Terms
@@ -24,15 +25,16 @@ def open_sync_stream(pool: SyncPool, method: int, args: object, terms: Terms) ->
     """Make the call; return the stream when its first item, or its end, has come. Raises as `SyncPool.call` does."""
     if terms.wait_s <= 0:
         raise DeadlineExceeded(f"{pool.address}: the call's time had run out before it was sent")
+    ends_s = SystemClock.now_s() + terms.wait_s
     call_id = next(pool.call_ids)
     pieces = encode_stream_call(
         call_id, method, terms.timeout_s, terms.trace, terms.lineage, terms.metadata, encode_value(args)
     )
     while True:
-        link, is_new = pool.lend(terms.wait_s)
+        link, is_new = pool.lend(ends_s - SystemClock.now_s())
         stream = SyncStream(pool, link, call_id)
         try:
-            stream.begin(pieces, terms.wait_s, terms.may_give_up)
+            stream.begin(pieces, ends_s - SystemClock.now_s(), terms.may_give_up)
             return stream
         except NotTaken as error:
             link.close()
@@ -60,7 +62,7 @@ class SyncStream:
     def begin(self, pieces: Pieces, timeout_s: float, may_give_up: bool) -> None:
         """Send the call and wait for the first item, or the end."""
         self.request_bytes = frame_bytes(*pieces)
-        self._receive(self._link.send(pieces, timeout_s), may_give_up)
+        self._receive(self._link.send(pieces, timeout_s, is_call=True), may_give_up)
 
     def receive(self, timeout_s: float) -> ReceivedItem | ReceivedReply:
         """Return the next item, or at last the end, which is not to be asked for twice.
@@ -79,7 +81,7 @@ class SyncStream:
         taken = self._window.taken()
         if taken and self._end is None:
             with contextlib.suppress(NotTaken):  # what the peer sent before it left can still be received
-                self._link.send((encode_credit(self._call_id, taken), ()), timeout_s)
+                self._link.send((encode_credit(self._call_id, taken), ()), timeout_s, is_call=False)
         return self._items.popleft()
 
     def close(self) -> None:

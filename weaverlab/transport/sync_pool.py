@@ -26,6 +26,7 @@ from weaverlab.transport.patience import ATTENTION_S, GIVEN_UP, GivenUp, Patienc
 from weaverlab.transport.sharing import Sharing
 from weaverlab.transport.sockets import IOVEC_MAX, connect, drop_sent, set_kernel_timeout
 from weaverlab.transport.tls import Connected, PeerTls
+from weaverlab.transport.turns import turns
 from weaverlab.wire import (
     MAX_FRAME_BYTES,
     FrameReader,
@@ -35,7 +36,6 @@ from weaverlab.wire import (
     Notice,
     ReceivedReply,
     encode_call,
-    encode_value,
 )
 from weaverlab.wire.frames import Pieces, frame_bytes
 from weaverlab.wire.values import Buffer
@@ -100,9 +100,7 @@ class SyncPool:
         if self.is_given_up:
             raise Unreachable(f"{self.address}: {GIVEN_UP}")
         call_id = next(self.call_ids)
-        pieces = encode_call(
-            call_id, method, timeout_s, trace, lineage, metadata, encode_value(args), self._max_frame_bytes
-        )
+        pieces = encode_call(call_id, method, timeout_s, trace, lineage, metadata, args, self._max_frame_bytes)
         try:
             link = self._idle.pop()
         except IndexError:
@@ -186,11 +184,11 @@ class SyncLink:
 
     __slots__ = (
         "_address",
+        "_is_open",
         "_pool",
         "_reader",
         "_received",
         "_recv_into",
-        "_scratch",
         "_send",
         "_sharing",
         "_sock",
@@ -203,8 +201,9 @@ class SyncLink:
         self._address = pool.address
         self._sharing = Sharing(sock)
         self._reader = FrameReader(max_frame_bytes, shared_memory=self._sharing)
-        self._scratch = self._reader.get_buffer()
         self._timeout_s = 0.0  # as set in the kernel
+        self._is_open = True
+        turns.opened()
         # Looked up once, since all three are used for every call.
         self._send, self._recv_into, self._received = sock.send, sock.recv_into, self._reader.received
 
@@ -231,7 +230,7 @@ class SyncLink:
             raise NotTaken(str(error)) from None
         try:
             try:
-                count = self._recv_into(self._scratch)
+                count = self._recv_into(self._reader.scratch)
                 messages = self._received(count) if count else []
             except BlockingIOError:
                 messages, left_s = [], left_s - one_sleep_s(timeout_s)
@@ -249,15 +248,19 @@ class SyncLink:
 
     # For streams, which take their time: an exchange that is less quick, in two parts
 
-    def send(self, pieces: Pieces, timeout_s: float) -> float:
-        """Send one frame; return how much of the time is left. Raises DeadlineExceeded, or NotTaken."""
+    def send(self, pieces: Pieces, timeout_s: float, is_call: bool) -> float:
+        """Send a call, or what follows one; return how much of the time is left. Raises DeadlineExceeded, or NotTaken.
+
+        Only a call may be sent elsewhere, if this peer is given up meanwhile.
+        """
         if not timeout_s <= self._timeout_s <= timeout_s * TIMEOUT_SLACK:
             self._set_timeout(timeout_s)
         try:
             head, rest = self._sharing.place(pieces) if pieces[1] else pieces
-            return self._send_rest([head, *rest], 0, timeout_s)
+            return self._send_rest([head, *rest], 0, timeout_s, may_give_up=is_call)
         except TimeoutError:
-            raise DeadlineExceeded(f"{self._address}: the peer did not take it within {timeout_s:g} s") from None
+            reason = f"{self._address}: the peer did not take it within {timeout_s:g} s"
+            raise DeadlineExceeded(reason, maybe_executed=not is_call) from None
         except (OSError, GivenUp) as error:
             raise NotTaken(f"the connection had ended ({error})") from error
 
@@ -271,6 +274,9 @@ class SyncLink:
             raise CallLost(f"{self._address}: {error}", maybe_executed=True) from error
 
     def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            turns.closed()
         self._sharing.close()
         self._sock.close()
 
@@ -287,9 +293,9 @@ class SyncLink:
             set_kernel_timeout(self._sock, option, sleep_s)
             self._timeout_s = 0.0  # so that the next call sets its own
 
-    def _send_rest(self, queue: list[Buffer], sent: int, timeout_s: float) -> float:
+    def _send_rest(self, queue: list[Buffer], sent: int, timeout_s: float, may_give_up: bool = True) -> float:
         """Send what the peer did not take at once; return how much of the time is left."""
-        patience = Patience(timeout_s, lambda: self._pool.is_given_up)
+        patience = Patience(timeout_s, lambda: may_give_up and self._pool.is_given_up)
         drop_sent(queue, sent)
         while queue:
             self._set_last_sleep(socket.SO_SNDTIMEO, patience.sleep_s())

@@ -7,7 +7,8 @@ below, in whatever mode it was put: its timeouts in the kernel, and its Blocking
 
 1. What the peer has not taken as a whole, it has not taken: `send` raises BlockingIOError, and whoever goes on must
    begin with the same bytes, which are encrypted already. Both paths do.
-2. The engine may hold bytes that no selector knows of. `may_hold_more` says so, after a read that filled its memory.
+2. The engine may hold bytes that no selector knows of, or a fault. `may_hold_more` says so, after a read that filled
+   its memory, or came upon the fault.
 3. A stream ends politely only by TLS's own "close notify". Anything else was cut, perhaps by somebody in between.
 4. One thread at a time reads and writes. `shutdown` may come from any: it touches the plain socket only.
 
@@ -139,8 +140,9 @@ class TlsSocket:
             raise self._fault
         while True:
             done += self._decrypted(target[done:] if done else target)
-            self.may_hold_more = done == size
-            if done == size or self._has_ended or (done and not flags & socket.MSG_WAITALL):
+            has_fault = self._fault is not None  # which the next read raises; nobody knows what comes behind it
+            self.may_hold_more = done == size or has_fault
+            if done == size or self._has_ended or has_fault or (done and not flags & socket.MSG_WAITALL):
                 return done
             try:
                 ciphertext = self._sock.recv(CHUNK_BYTES if size > RECORD_BYTES else RECORD_BYTES)

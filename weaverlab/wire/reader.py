@@ -12,13 +12,14 @@ Not in here: sockets, and which messages are welcome (`connection`).
 
 from __future__ import annotations
 
+from collections import deque
+
 from weaverlab.errors import ProtocolError
 from weaverlab.wire.frames import (
-    BUFFERS,
     HEADER,
     HEADER_BYTES,
+    JOIN_BYTES_MAX,
     MAX_FRAME_BYTES,
-    SHARED,
     Header,
     Kind,
     Message,
@@ -26,12 +27,15 @@ from weaverlab.wire.frames import (
     decode_body,
 )
 from weaverlab.wire.messages import Call, ReceivedReply
-from weaverlab.wire.shared import PLACE, SharedMemory
+from weaverlab.wire.shared import SharedMemory
 
 _unpack = HEADER.unpack_from
 _CALL, _REPLY, _SEGMENT = int(Kind.CALL), int(Kind.REPLY), int(Kind.SEGMENT)
 
-SCRATCH_BYTES = 16 * 1024  # a frame of up to this size needs no memory of its own until it is decoded
+# A frame of up to this size needs no memory of its own until it is decoded. Most connections never see a larger one;
+# those that do take more scratch, once: what travels inside a pickle then comes with one `recv`, in half the time.
+SCRATCH_BYTES = 16 * 1024
+SCRATCH_BYTES_MAX = JOIN_BYTES_MAX + 4 * 1024
 
 
 class FrameReader:
@@ -44,15 +48,13 @@ class FrameReader:
         shared_memory: SharedMemory | None = None,
     ) -> None:
         self._max_frame_bytes = max_frame_bytes
-        self._scratch = bytearray(scratch_bytes)
-        self._view = memoryview(self._scratch)
+        self._take_scratch(scratch_bytes)
         self._held = 0  # bytes at the start of the scratch buffer that are not yet a whole frame
         # While a large frame is being filled: its header until its body is there, its message from then on.
         self._header: Header | None = None
-        self._message: Message | None = None
-        self._filling: list[memoryview] = []  # what is still to be filled, in order; the scratch is empty meanwhile
+        self._message: Call | ReceivedReply | None = None
+        self._filling: deque[memoryview] = deque()  # what is still to be filled; the scratch is empty meanwhile
         self._memory: list[bytearray] = []
-        self._lengths: tuple[int, ...] = ()  # of the message's buffers, when they are in shared memory
         self._shared_memory = shared_memory
 
     @property
@@ -69,7 +71,7 @@ class FrameReader:
         """Return the memory, never empty, that the next bytes belong in."""
         if self._filling:
             return self._filling[0]
-        return self._view[self._held :] if self._held else self._view
+        return self.scratch[self._held :] if self._held else self.scratch
 
     def received(self, count: int) -> list[Message]:
         """Take note that `count` bytes were put into `get_buffer()`; return the messages that are now complete.
@@ -94,19 +96,18 @@ class FrameReader:
             header: Header = _unpack(self._scratch, start)
             stop = start + HEADER_BYTES + header[0]
             if stop <= end:
-                message, lengths = decode_body(header, self._scratch, start + HEADER_BYTES, self._max_frame_bytes)
+                body = decode_body(header, self._scratch, start + HEADER_BYTES, self._max_frame_bytes)
                 start = stop
-                if header[2] & BUFFERS:
-                    self._begin_buffers(header, message, lengths)
+                if header[1] == _SEGMENT:
+                    self._checked_shared_memory().announced(header[4])
+                elif not self._is_complete(*body, messages):
                     start = self._move(start, end)
                     if not self._filling:
                         self._finish(messages)
-                elif header[1] == _SEGMENT:
-                    self._checked_shared_memory().announced(header[4])
-                else:
-                    messages.append(message)
             elif stop - start > len(self._scratch):
                 start = self._begin_body(header, start + HEADER_BYTES, end)
+                if HEADER_BYTES + header[0] <= SCRATCH_BYTES_MAX:
+                    self._take_scratch(SCRATCH_BYTES_MAX)
             else:
                 check_body_length(header[0], self._max_frame_bytes)
                 break
@@ -122,29 +123,42 @@ class FrameReader:
         self._allocate((header[0],))
         return self._move(start, end)
 
-    def _begin_buffers(self, header: Header, message: Message, lengths: tuple[int, ...]) -> None:
-        """Take memory for the buffers of `message`, or for the place where they are."""
-        self._message = message
-        self._lengths = lengths if header[2] & SHARED else ()
-        self._allocate((PLACE.size,) if self._lengths else lengths)
+    def _is_complete(
+        self, message: Message, lengths: tuple[int, ...], place: int | None, messages: list[Message]
+    ) -> bool:
+        """Hand out `message`, whose body is there, unless buffers of it are still to come; take memory for them."""
+        if lengths:
+            assert isinstance(message, (Call, ReceivedReply))  # others have no body, hence no buffers
+            if place is None:
+                self._message = message
+                self._allocate(lengths)
+                return False
+            message.buffers = self._checked_shared_memory().views(place, lengths)
+        messages.append(message)
+        return True
+
+    def _take_scratch(self, size: int) -> None:
+        """Use `size` bytes from now on; the scratch is empty."""
+        self._scratch = bytearray(size)
+        self.scratch = memoryview(self._scratch)  # what `get_buffer` mostly returns, for who has no time to ask
 
     def _allocate(self, lengths: tuple[int, ...]) -> None:
         self._memory = [bytearray(length) for length in lengths]
-        self._filling = [memoryview(memory) for memory in self._memory if memory]
+        self._filling = deque(memoryview(memory) for memory in self._memory if memory)
 
     def _move(self, start: int, end: int) -> int:
         """Copy from the scratch buffer into what is being filled; return where the rest of the scratch begins."""
         while self._filling and start < end:
             target = self._filling[0]
             count = min(len(target), end - start)
-            target[:count] = self._view[start : start + count]
+            target[:count] = self.scratch[start : start + count]
             self._filled(count)
             start += count
         return start
 
     def _filled(self, count: int) -> None:
         if count == len(self._filling[0]):
-            del self._filling[0]
+            self._filling.popleft()
         else:
             self._filling[0] = self._filling[0][count:]
 
@@ -157,24 +171,16 @@ class FrameReader:
             return
         header, self._header = self._header, None
         # A view, since this memory is used for nothing else.
-        message, lengths = decode_body(header, memoryview(self._memory[0]), 0, self._max_frame_bytes)
-        self._message = message
+        body = decode_body(header, memoryview(self._memory[0]), 0, self._max_frame_bytes)
         self._memory = []
-        if lengths:
-            self._begin_buffers(header, message, lengths)
-        if not self._filling:
+        if not self._is_complete(*body, messages) and not self._filling:
             self._finish(messages)
 
     def _finish(self, messages: list[Message]) -> None:
         """Hand out the message whose buffers are full."""
         message, self._message = self._message, None
-        assert isinstance(message, (Call, ReceivedReply))  # others have no body, hence no buffers
-        if self._lengths:
-            (place,) = PLACE.unpack(self._memory[0])
-            message.buffers = self._checked_shared_memory().views(place, self._lengths)
-            self._lengths = ()
-        else:
-            message.buffers = tuple(self._memory)
+        assert message is not None
+        message.buffers = tuple(self._memory)
         self._memory = []
         messages.append(message)
 

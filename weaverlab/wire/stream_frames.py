@@ -7,6 +7,8 @@ CREDIT   how many items have been taken since the beginning; it has no body
 
 from __future__ import annotations
 
+import math
+
 from weaverlab.wire.frames import DEADLINE_MAX_S, HEADER, MAX_FRAME_BYTES, Kind, Pieces, encode_frame
 from weaverlab.wire.values import Encoded
 
@@ -22,7 +24,7 @@ def encode_stream_call(
     max_frame_bytes: int = MAX_FRAME_BYTES,
 ) -> Pieces:
     """Return the frame that opens a stream. Raises CannotTravel when it is larger than the peer would accept."""
-    microseconds = int(min(timeout_s, DEADLINE_MAX_S) * 1e6)
+    microseconds = math.ceil(min(timeout_s, DEADLINE_MAX_S) * 1e6)  # 0 would be no bound
     return encode_frame(Kind.STREAM, method, call_id, microseconds, (trace, lineage, metadata), args, max_frame_bytes)
 
 

@@ -15,8 +15,12 @@ from weaverlab.errors import Cancelled, CannotTravel
 # Below this a buffer of its own costs more (a header entry, an allocation, another iovec) than the copies it saves: an
 # echo of an array of 4 to 12 KiB takes 30 us less in the pickle. So much the receiver reads without an allocation, too.
 OUT_OF_BAND_BYTES_MIN = 16 * 1024
-# `bytes` are copied once at the receiver in any case, so lifting them out only pays for larger ones.
-LARGE_BYTES_MIN = 64 * 1024
+# `bytes` are copied once at the receiver in any case, so lifting them out only pays for larger ones: from 128 KiB
+# on the C library takes the memory for each copy from the system, page by page, and an echo takes four times as long.
+LARGE_BYTES_MIN = 120 * 1024
+
+# Values of these types have no buffers, run no code of their own, and are never refused: `frames` pickles them at once.
+PLAIN_TYPES = frozenset((str, int, float, bool, type(None)))
 
 Buffer = bytes | bytearray | memoryview
 _dumps, _loads = pickle.dumps, pickle.loads
@@ -55,7 +59,7 @@ def encode_value(value: object) -> Encoded:
 def _with_buffers(value: object, payload: bytes, offered: list[pickle.PickleBuffer]) -> Encoded:
     """Return `payload` with its buffers; pickled again if some of them are too small to be worth it."""
     views = [buffer.raw() for buffer in offered]
-    if min(view.nbytes for view in views) >= OUT_OF_BAND_BYTES_MIN:
+    if min(map(len, views)) >= OUT_OF_BAND_BYTES_MIN:
         return payload, views, False
     views.clear()
 
