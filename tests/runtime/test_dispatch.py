@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 
 import pytest
 
@@ -13,17 +14,22 @@ from weaverlab.clock import SystemClock
 from weaverlab.errors import Cancelled, DeadlineExceeded, ProtocolError
 from weaverlab.runtime import failures
 from weaverlab.runtime.dispatch import Dispatcher, HostedMethod
+from weaverlab.runtime.dispatch_streams import StreamDispatcher
 from weaverlab.runtime.recorder import Recorder
 from weaverlab.runtime.remote import Identity
 from weaverlab.transport import Call
 from weaverlab.transport.hangups import of_this_thread
+from weaverlab.wire.stream_messages import StreamCall
 
 ELSEWHERE = Lineage([Dependency("notes", "us", 3)])
 TOO_LARGE = Lineage(Dependency("notes", f"{n}", 3) for n in range(10_000))
 
 
+NO_ARGUMENTS = bytearray(pickle.dumps(()))
+
+
 def call(timeout_s: float = 5.0) -> Call:
-    return Call(1, 0, timeout_s, bytearray(pickle.dumps(())))
+    return Call(1, 0, timeout_s, NO_ARGUMENTS)
 
 
 @pytest.fixture
@@ -87,6 +93,42 @@ def test_what_weaverlab_does_itself_is_not_cut_off_in_the_middle(
 
     assert Dispatcher([method], SystemClock, Recorder()).call(call()).value == "seen"
     assert bool(watched) is is_watched
+
+
+def test_a_stream_that_is_cancelled_between_two_items_closes_its_body_in_the_bodys_context(
+    monkeypatch: pytest.MonkeyPatch, method: HostedMethod
+) -> None:
+    setting: ContextVar[str] = ContextVar("setting")
+    ended: list[str] = []
+
+    class HangingUp:
+        """Runs one step; then its reader has left."""
+
+        steps = 0
+
+        def run(self, ends_s: float, function: Callable[..., object], args: tuple[object, ...]) -> object:
+            self.steps += 1
+            if self.steps > 1:
+                raise Cancelled
+            return function(*args)
+
+    def look() -> Iterator[int]:
+        token = setting.set("the body's")
+        try:
+            yield from range(3)
+        finally:
+            ended.append(setting.get("nobody's"))
+            setting.reset(token)
+
+    monkeypatch.setattr(of_this_thread, "watch", HangingUp())
+    method.open(look)
+    stream = StreamDispatcher([method], SystemClock, Recorder(), 5.0).stream(StreamCall(1, 0, 5.0, NO_ARGUMENTS))
+
+    assert next(stream).value == 0
+    with pytest.raises(DeadlineExceeded):
+        raise failures.unpack(next(stream).value)
+    assert ended == ["the body's"]
+    assert list(stream) == []
 
 
 # It announces one dependency whose store is the eighth of its two names.

@@ -41,12 +41,13 @@ class StreamDispatcher(Dispatcher):
     def stream(self, call: StreamCall) -> Generator[Item | Reply, None, None]:
         """Yield each item of a sync stream, and then its end."""
         inside, known = Context(), _NO_LINEAGE  # what its reader knows of the body's lineage
+        items: Iterator[Any] = iter(())
         run, watch = inside.run, of_this_thread.watch
         ends_s = self._now_s() + call.timeout_s if call.timeout_s else _NEVER_S
         self.load += 1
         try:
             known = run(self._begin, call)
-            items: Iterator[Any] = run(self._items, call)
+            items = run(self._items, call)
             while True:
                 try:
                     value = run(watch.run, ends_s, next, (items,))
@@ -57,11 +58,12 @@ class StreamDispatcher(Dispatcher):
                 try:
                     yield Item(_gained(before, known), value)
                 except GeneratorExit:  # the reader has left
-                    run(self._close, call, items)
+                    run(self._left, call, items)
                     raise
         except GeneratorExit:
             raise
         except BaseException as error:  # SystemExit too: a method does not end the process it runs in
+            run(self._close, call, items)  # cancelled between two items, its body has not ended
             end = run(self._failed, call, known, error)
         finally:
             self.load -= 1
@@ -84,7 +86,7 @@ class StreamDispatcher(Dispatcher):
                 try:
                     yield Item(_gained(before, known), value)
                 except GeneratorExit:
-                    await self._close_async(call, items)
+                    await self._left_async(call, items)
                     raise
         except (GeneratorExit, asyncio.CancelledError):
             raise
@@ -116,16 +118,20 @@ class StreamDispatcher(Dispatcher):
             self._finished(self._methods[call.method], "")
         return Reply(True, _gained(known, lineage_context.current()), value)
 
-    def _close(self, call: StreamCall, items: Any) -> None:
+    def _left(self, call: StreamCall, items: Iterator[Any]) -> None:
+        """End a stream whose reader has left."""
+        self._close(call, items)
+        if call.trace:
+            self._finished(self._methods[call.method], "")
+
+    def _close(self, call: StreamCall, items: Iterator[Any]) -> None:
         """Close the method's generator. What it raises then has nobody to go to."""
         try:
             getattr(items, "close", _nothing)()
         except Exception:
             self._log_late(call)
-        if call.trace:
-            self._finished(self._methods[call.method], "")
 
-    async def _close_async(self, call: StreamCall, items: Any) -> None:
+    async def _left_async(self, call: StreamCall, items: AsyncIterator[Any]) -> None:
         try:
             await getattr(items, "aclose", _nothing_async)()
         except Exception:
