@@ -35,7 +35,7 @@ def best_us(step: Callable[[], object]) -> float:
 def reading(frame: bytes) -> Callable[[], Any]:
     """Return a step that reads `frame`, which lies where a socket would have put it."""
     reader = FrameReader()
-    reader.get_buffer()[: len(frame)] = frame
+    reader.buffer[: len(frame)] = frame
     return lambda: reader.received(len(frame))
 
 

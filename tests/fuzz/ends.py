@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from tests.fuzz.mutations import FRAME_BYTES_MAX, Mutant
 from tests.fuzz.recording import SECRET, Conversation
@@ -37,13 +37,6 @@ UNUSED = {
 }
 
 
-class Reader(Protocol):
-    """What FrameReader and Connection have in common."""
-
-    def get_buffer(self) -> memoryview: ...
-    def received(self, count: int) -> list[Message]: ...
-
-
 class Memory:
     """Shared memory of nothing but zeros, as large as a frame may be."""
 
@@ -63,17 +56,17 @@ class Outcome(NamedTuple):
     error: str
 
 
-def outcome(reader: Reader, data: bytes, read_bytes: int) -> Outcome:
-    """Feed `data` to `reader`, at most `read_bytes` at a time."""
+def outcome(reader: FrameReader, received: Callable[[int], list[Message]], data: bytes, read_bytes: int) -> Outcome:
+    """Feed `data` to `reader`, at most `read_bytes` at a time, and collect what `received` makes of it."""
     messages: list[tuple[str, object]] = []
     left = memoryview(data)
     while left:
-        memory = reader.get_buffer()
+        memory = reader.buffer
         assert 0 < len(memory) <= FRAME_BYTES_MAX, f"room for {len(memory)} bytes"
         count = min(len(memory), len(left), read_bytes)
         memory[:count] = left[:count]
         try:
-            messages += map(_content, reader.received(count))
+            messages += map(_content, received(count))
         except ProtocolError as error:
             return Outcome(messages, str(error))
         left = left[count:]
@@ -89,13 +82,15 @@ def _content(message: Message) -> tuple[str, object]:
 def check_frames(mutant: Mutant, receiver: Said) -> Outcome:
     """Give a mutant of frames to the end that would receive it; return what came of it. Raises AssertionError."""
     odd_bytes = ODD_BYTES if len(mutant.data) < LONG_BYTES else ODD_BYTES_OF_LONG
-    wide = outcome(FrameReader(FRAME_BYTES_MAX, WIDE_BYTES, Memory()), mutant.data, len(mutant.data))
-    narrow = outcome(FrameReader(FRAME_BYTES_MAX, NARROW_BYTES, Memory()), mutant.data, odd_bytes)
+    reader = FrameReader(FRAME_BYTES_MAX, WIDE_BYTES, Memory())
+    wide = outcome(reader, reader.received, mutant.data, len(mutant.data))
+    reader = FrameReader(FRAME_BYTES_MAX, NARROW_BYTES, Memory())
+    narrow = outcome(reader, reader.received, mutant.data, odd_bytes)
     assert wide.error == narrow.error, (wide.error, narrow.error)
     assert _agree(wide, narrow)
     role = Role.CLIENT if receiver is Said.BY_CLIENT else Role.SERVER
     connection = Connection(role, FRAME_BYTES_MAX, Memory())
-    inner = outcome(connection, mutant.data, odd_bytes)
+    inner = outcome(connection.reader, connection.received, mutant.data, odd_bytes)
     assert _agree(inner, narrow)
     assert (connection.state is State.CLOSED) == bool(inner.error)
     return inner

@@ -1,8 +1,9 @@
 """Real clients and a real server with a relay between them that changes one piece of what one of them says.
 
-Every call must end within its time and a bound, with an answer or with one of the errors that calls end with, and the
-server must go on serving others. What is answered is not unpickled: a pickle that was changed may do anything, by
-design, so payloads have a test of their own (`test_payloads`).
+Every call must end within its time and a bound, with an answer or with one of the errors that calls end with; the
+server must go on serving others; and no thread or event loop may meet an exception that nobody catches. What is
+answered is not unpickled: a pickle that was changed may do anything, by design, so payloads have a test of their own
+(`test_payloads`).
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import logging
 import random
 import tempfile
+import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -122,13 +126,43 @@ class Ward:
 
 @contextmanager
 def ward() -> Iterator[Ward]:
+    """Serve. Raises AssertionError at the end when something was raised that nobody has caught."""
     with ExitStack() as stack:
+        stack.enter_context(nothing_uncaught())
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wl-"))
         rejected: list[str] = []
         server = Server(f"unix:{folder}/s", SECRET, Speaker(), rejected.append, max_frame_bytes=FRAME_BYTES_MAX)
         server.start()
         stack.callback(server.stop, 1.0)
         yield Ward(folder, server, rejected)
+
+
+class Uncaught(logging.Handler):
+    """Keeps what threads and event loops have to say of an exception that came out at their top."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def of_thread(self, error: threading.ExceptHookArgs) -> None:
+        self.found.append("".join(traceback.format_exception(error.exc_type, error.exc_value, error.exc_traceback)))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.found.append(logging.Formatter().format(record))
+
+
+@contextmanager
+def nothing_uncaught() -> Iterator[None]:
+    """Raise AssertionError at the end of the block if a thread or an event loop met an exception in it."""
+    uncaught, loops, before = Uncaught(), logging.getLogger("asyncio"), threading.excepthook
+    loops.addHandler(uncaught)
+    threading.excepthook = uncaught.of_thread
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+        loops.removeHandler(uncaught)
+    assert not uncaught.found, f"{len(uncaught.found)} exceptions that nobody caught, first {uncaught.found[0]}"
 
 
 STREAM = Terms(TIMEOUT_S, TIMEOUT_S, b"", b"", b"", False)

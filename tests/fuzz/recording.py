@@ -93,7 +93,7 @@ class Splitter:
                 return False
             self._messages_left -= 1
             return True
-        self._reader.get_buffer()[0] = byte
+        self._reader.buffer[0] = byte
         self._reader.received(1)
         return self._reader.is_between_frames
 

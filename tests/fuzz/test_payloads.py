@@ -84,7 +84,7 @@ def test_an_argument_that_is_no_pickle_fails_its_call_and_no_other(world: World,
 
 def _reply(sock: socket.socket, reader: FrameReader):  # type: ignore[no-untyped-def]
     while True:
-        messages = reader.received(sock.recv_into(reader.get_buffer()))
+        messages = reader.received(sock.recv_into(reader.buffer))
         if messages:
             return messages[0]
 

@@ -56,7 +56,7 @@ def read_to_end(sock: socket.socket) -> bytes:
 def messages_of(data: bytes) -> list[Message]:
     """Return the messages of whole frames."""
     reader = FrameReader()
-    reader.get_buffer()[: len(data)] = data
+    reader.buffer[: len(data)] = data
     return reader.received(len(data)) if data else []
 
 

@@ -41,7 +41,7 @@ class Frozen:
         """Return the next `count` answers, by call."""
         answers: dict[int, Message] = {}
         while len(answers) < count:
-            received = self.sock.recv_into(self._connection.get_buffer())
+            received = self.sock.recv_into(self._connection.reader.buffer)
             assert received, "the server has closed the connection"
             answers.update({message.call_id: message for message in self._connection.received(received)})
         return answers

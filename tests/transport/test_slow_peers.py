@@ -46,7 +46,7 @@ def drip(sock: socket.socket, data: bytes) -> None:
 def received(sock: socket.socket) -> ReceivedReply:
     reader = FrameReader()
     while True:
-        messages = reader.received(sock.recv_into(reader.get_buffer()))
+        messages = reader.received(sock.recv_into(reader.buffer))
         if messages:
             assert isinstance(messages[0], ReceivedReply)
             return messages[0]

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
+import numpy
 import pytest
 
 from tests.transport.conftest import ECHO, SECRET, Methods, World
@@ -21,7 +22,7 @@ from weaverlab.transport.streaming_async import AsyncStream, open_async_stream
 from weaverlab.transport.streaming_sync import SyncStream, open_sync_stream
 from weaverlab.transport.sync_pool import SyncLink
 from weaverlab.transport.terms import Terms
-from weaverlab.wire import Kind, Mode, encode_notice, encode_value
+from weaverlab.wire import Kind, Mode, encode_call, encode_notice, encode_value
 from weaverlab.wire.stream_frames import encode_credit, encode_item, encode_stream_call
 from weaverlab.wire.stream_messages import Item, ReceivedItem, StreamCall
 from weaverlab.wire.window import ITEMS_MAX
@@ -102,6 +103,23 @@ def test_a_connection_is_given_back_after_the_end_and_late_credits_disturb_nobod
     assert read(open_stream(pool, items)) == [*range(items), "the end"]
 
     assert "idle=1" in repr(pool)
+
+
+@pytest.mark.parametrize("length", [10, 5_000, 20_000, 100_000, 1_000_000])
+def test_a_call_right_behind_a_late_credit_arrives_as_it_was_sent(world: World, streams: Streams, length: int) -> None:
+    world.serve()
+    array = numpy.arange(length, dtype=numpy.uint16)
+    with connect(world.address, SECRET, Mode.SYNC, 5.0) as sock:
+        sock.sendall(encode_stream_call(1, 0, 0, b"", b"", b"", encode_value(0))[0])
+        assert sock.recv(1)
+        for call_id in (2, 3):  # also one behind the other, since nobody has to wait before he speaks
+            head, rest = encode_call(call_id, ECHO, 5.0, b"", b"", b"", array)
+            sock.sendall(b"".join((encode_credit(1, 1), head, *rest)))
+
+        for _ in range(2):
+            assert streams.was_executed.acquire(timeout=SOON_S)
+    for arrived in streams.executed:
+        numpy.testing.assert_array_equal(arrived, array)
 
 
 def test_a_stream_that_is_left_early_takes_its_connection_with_it(pool: SyncPool, streams: Streams) -> None:

@@ -24,7 +24,7 @@ FRAMES = {
 
 
 def give(connection: Connection, data: bytes) -> list:
-    connection.get_buffer()[: len(data)] = data
+    connection.reader.buffer[: len(data)] = data
     return connection.received(len(data))
 
 

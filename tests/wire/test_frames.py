@@ -30,7 +30,7 @@ def read(reader: FrameReader, data: bytes, chunk_bytes: int = 1 << 30) -> list:
     """Return the messages of `data`, given to `reader` in chunks of at most `chunk_bytes`."""
     messages, left = [], memoryview(data)
     while left:
-        memory = reader.get_buffer()
+        memory = reader.buffer
         count = min(len(memory), len(left), chunk_bytes)
         memory[:count] = left[:count]
         messages += reader.received(count)
@@ -188,11 +188,11 @@ def test_the_second_frame_larger_than_the_scratch_buffer_comes_with_one_read():
     reader = FrameReader()
     assert len(read(reader, frame)) == 1
 
-    reader.get_buffer()[: len(frame)] = frame
+    reader.buffer[: len(frame)] = frame
     (call,) = reader.received(len(frame))
 
     assert call.args() == (b"y" * 100_000,)
-    assert len(reader.scratch) == SCRATCH_BYTES_MAX
+    assert len(reader.buffer) == SCRATCH_BYTES_MAX
 
 
 def test_a_frame_too_large_for_any_scratch_buffer_leaves_it_as_it_was():
@@ -201,7 +201,7 @@ def test_a_frame_too_large_for_any_scratch_buffer_leaves_it_as_it_was():
     (call,) = read(reader, call_frame((["y" * SCRATCH_BYTES_MAX],), 2))
 
     assert call.args() == (["y" * SCRATCH_BYTES_MAX],)
-    assert len(reader.scratch) == SCRATCH_BYTES
+    assert len(reader.buffer) == SCRATCH_BYTES
 
 
 def test_a_frame_whose_place_is_cut_off_is_refused():

@@ -30,7 +30,7 @@ class Memory:
 def read(reader: FrameReader, data: bytes, chunk: int) -> list:
     messages = []
     while data:
-        memory = reader.get_buffer()
+        memory = reader.buffer
         count = min(len(memory), len(data), chunk)
         memory[:count] = data[:count]
         data = data[count:]

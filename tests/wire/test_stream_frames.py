@@ -15,7 +15,7 @@ def received(pieces: Pieces) -> Message:
     head, rest = pieces
     data, reader = memoryview(b"".join([head, *rest])), FrameReader()
     while True:
-        memory = reader.get_buffer()
+        memory = reader.buffer
         count = min(len(memory), len(data))
         memory[:count] = data[:count]
         data = data[count:]

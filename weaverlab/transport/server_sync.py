@@ -55,7 +55,7 @@ class SyncConnection:
         received = reader.received
         execute, handler, frame_bytes_max = self._handler.call, self._handler, self._max_frame_bytes
         while True:
-            count = recv_into(reader.scratch)
+            count = recv_into(reader.buffer)
             messages = (received(count) or self._receive_rest()) if count else []
             if self._is_draining:
                 # Also when a call has just come: it was sent before the peer could know, and will not be executed.
@@ -103,7 +103,7 @@ class SyncConnection:
         """Receive until a frame is complete; for those that do not come with one `recv`. Empty at the end of file."""
         reader = self._reader
         while True:
-            count = self._sock.recv_into(reader.get_buffer(), 0, socket.MSG_WAITALL if reader.is_filling else 0)
+            count = self._sock.recv_into(reader.buffer, 0, socket.MSG_WAITALL if reader.is_filling else 0)
             messages = reader.received(count) if count else []
             if messages or not count:
                 return messages

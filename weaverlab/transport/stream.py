@@ -47,7 +47,7 @@ class Stream:
         self._sock = sock
         # Looked up once, since all three are used for every message.
         self._recv_into = sock.recv_into
-        self._get_buffer = self.connection.get_buffer
+        self._reader = self.connection.reader
         self._received = self.connection.received
         self._queue: list[Buffer] = []
         self._flush_is_scheduled = False
@@ -191,7 +191,7 @@ class Stream:
     def _on_readable(self) -> bool:
         """Read once; return whether there may be more to read."""
         try:
-            count = self._recv_into(self._get_buffer())
+            count = self._recv_into(self._reader.buffer)
             if count:
                 messages = self._received(count)
                 if messages:

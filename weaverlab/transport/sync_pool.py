@@ -230,7 +230,7 @@ class SyncLink:
             raise NotTaken(str(error)) from None
         try:
             try:
-                count = self._recv_into(self._reader.scratch)
+                count = self._recv_into(self._reader.buffer)
                 messages = self._received(count) if count else []
             except BlockingIOError:
                 messages, left_s = [], left_s - one_sleep_s(timeout_s)
@@ -309,7 +309,7 @@ class SyncLink:
         while True:
             self._set_last_sleep(socket.SO_RCVTIMEO, patience.sleep_s())
             try:
-                count = self._sock.recv_into(self._reader.get_buffer(), 0, WAIT_ALL if self._reader.is_filling else 0)
+                count = self._sock.recv_into(self._reader.buffer, 0, WAIT_ALL if self._reader.is_filling else 0)
             except BlockingIOError:
                 continue
             if not count:

@@ -82,12 +82,11 @@ class Connection:
         self._is_server = role is Role.SERVER
         self._usual = int(_USUAL[role])
         self._role = role
-        self._reader = FrameReader(max_frame_bytes, MUX_SCRATCH_BYTES, shared_memory)
-        self._received = self._reader.received
-        self.get_buffer = self._reader.get_buffer  # memory for the next bytes; then call `received`
+        self.reader = FrameReader(max_frame_bytes, MUX_SCRATCH_BYTES, shared_memory)  # for its `buffer`
+        self._received = self.reader.received
 
     def received(self, count: int) -> list[Message]:
-        """Return the messages that `count` more bytes in `get_buffer()` completed.
+        """Return the messages that `count` more bytes in the reader's `buffer` completed.
 
         Raises:
             ProtocolError: no frame, or one that may not come now.
@@ -111,7 +110,7 @@ class Connection:
     def received_eof(self) -> str:
         """Close, as the peer did; return what was wrong with it, or `""` when it ended between two frames."""
         self.state = State.CLOSED
-        return "" if self._reader.is_between_frames else "the peer closed the connection in the middle of a frame"
+        return "" if self.reader.is_between_frames else "the peer closed the connection in the middle of a frame"
 
     def goodbye(self) -> bytes:
         """Begin to drain; return the notice to send, which names the last call that will be answered."""

@@ -1,10 +1,9 @@
 """Frames out of a stream of bytes, with as few copies as the frames allow.
 
-The caller asks for memory to receive into, receives, and says how much came:
+The caller receives into the reader's buffer, and says how much came:
 
-    memory = reader.get_buffer()          small frames: one scratch buffer that is used again and again
-    n = socket.recv_into(memory)          large ones: straight into the body or buffer being filled
-    for message in reader.received(n): ...
+    n = socket.recv_into(reader.buffer)       small frames: one scratch buffer that is used again and again
+    for message in reader.received(n): ...    large ones: straight into the body or buffer being filled
 
 Only the first bytes of a large frame, those that came along in the scratch buffer, are copied to their place.
 Not in here: sockets, and which messages are welcome (`connection`).
@@ -39,7 +38,10 @@ SCRATCH_BYTES_MAX = JOIN_BYTES_MAX + 4 * 1024
 
 
 class FrameReader:
-    """Turns received bytes into messages. After it raised ProtocolError the stream is lost; drop it."""
+    """Turns received bytes into messages. After it raised ProtocolError the stream is lost; drop it.
+
+    `buffer` is the memory, never empty, that the next bytes belong in. It may be another after each `received`.
+    """
 
     def __init__(
         self,
@@ -64,17 +66,11 @@ class FrameReader:
 
     @property
     def is_filling(self) -> bool:
-        """Whether `get_buffer()` is exactly what is missing of one large piece, worth waiting for as a whole."""
+        """Whether `buffer` is exactly what is missing of one large piece, worth waiting for as a whole."""
         return bool(self._filling)
 
-    def get_buffer(self) -> memoryview:
-        """Return the memory, never empty, that the next bytes belong in."""
-        if self._filling:
-            return self._filling[0]
-        return self.scratch[self._held :] if self._held else self.scratch
-
     def received(self, count: int) -> list[Message]:
-        """Take note that `count` bytes were put into `get_buffer()`; return the messages that are now complete.
+        """Take note that `count` bytes were put into `buffer`; return the messages that are now complete.
 
         Raises:
             ProtocolError: the peer sends something that is no frame, or larger than is accepted.
@@ -90,8 +86,17 @@ class FrameReader:
         messages: list[Message] = []
         if self._filling:
             self._fill(count, messages)
-            return messages
-        start, end = 0, self._held + count
+        else:
+            self._split(self._held + count, messages)
+        if self._filling:
+            self.buffer = self._filling[0]
+        else:
+            self.buffer = self._view[self._held :] if self._held else self._view
+        return messages
+
+    def _split(self, end: int, messages: list[Message]) -> None:
+        """Take the frames out of the scratch buffer, in which there are `end` bytes."""
+        start = 0
         while end - start >= HEADER_BYTES and not self._filling:
             header: Header = _unpack(self._scratch, start)
             stop = start + HEADER_BYTES + header[0]
@@ -114,7 +119,6 @@ class FrameReader:
         self._held = end - start
         if self._held and start:
             self._scratch[: self._held] = self._scratch[start:end]
-        return messages
 
     def _begin_body(self, header: Header, start: int, end: int) -> int:
         """Take memory for a body that is larger than the scratch buffer, and move there what has come of it."""
@@ -140,7 +144,7 @@ class FrameReader:
     def _take_scratch(self, size: int) -> None:
         """Use `size` bytes from now on; the scratch is empty."""
         self._scratch = bytearray(size)
-        self.scratch = memoryview(self._scratch)  # what `get_buffer` mostly returns, for who has no time to ask
+        self._view = self.buffer = memoryview(self._scratch)
 
     def _allocate(self, lengths: tuple[int, ...]) -> None:
         self._memory = [bytearray(length) for length in lengths]
@@ -151,7 +155,7 @@ class FrameReader:
         while self._filling and start < end:
             target = self._filling[0]
             count = min(len(target), end - start)
-            target[:count] = self.scratch[start : start + count]
+            target[:count] = self._view[start : start + count]
             self._filled(count)
             start += count
         return start
