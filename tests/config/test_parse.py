@@ -153,7 +153,7 @@ def test_what_is_not_toml_is_located_by_line_and_column(text, fault):
         ("[multi]\nreplicas = { A = 0 }", "[multi] replicas.A: expected 1 or more, saw 0."),
         ("[multi]\nmtls = 'yes'", "[multi] mtls: expected bool, saw str 'yes'."),
         ("[multi]\nrestarts_max = -1", "[multi] restarts_max: expected 0 or more, saw -1."),
-        ("[multi]\ncolocate = ['A']", "[multi] colocate[0]: expected tuple[str, ...], saw str 'A'."),
+        ("[multi]\ncolocate = ['A']", "[multi] colocate[0]: expected list[str], saw str 'A'."),
         (
             "[multi]\ncolocate = [['A', 'B'], ['C', 'A']]",
             "[multi] colocate: A is listed 2 times, in group 1 and group 2; it has one place only.",
@@ -178,7 +178,7 @@ def test_what_is_not_toml_is_located_by_line_and_column(text, fault):
             "[listeners]\nweb = 'localhost:http'",
             '[listeners] web: expected "host:port", such as "127.0.0.1:8080", saw \'localhost:http\'.',
         ),
-        ("[regions]\neu = 'A'", "[regions] eu: expected tuple[str, ...], saw str 'A'."),
+        ("[regions]\neu = 'A'", "[regions] eu: expected list[str], saw str 'A'."),
         (
             "[regions]\neu = ['A']\nus = ['A']",
             "[regions]: A is listed 2 times, in eu and us; it has one place only.",

@@ -192,6 +192,8 @@ def _name(expected: Any) -> str:
         expected = get_args(expected)[0]
     if isinstance(expected, type) and not get_args(expected):
         return expected.__name__
+    if get_origin(expected) is tuple and get_args(expected)[1:] == (...,):
+        expected = types.GenericAlias(list, get_args(expected)[:1])  # as TOML has it
     return str(expected).replace("typing.", "")
 
 

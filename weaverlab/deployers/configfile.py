@@ -30,6 +30,13 @@ def _read(config: ConfigGiven, folder: Path) -> Config:
         return config
     if config is None:
         return Config(source=_source_of_none(folder / CONFIG_FILE))
+    if not isinstance(config, (str, os.PathLike)):
+        raise ConfigError(
+            [
+                f"config={config!r}: expected the path of a weaver.toml, or what weaverlab.config.parse(text) makes of "
+                f"its text, saw {type(config).__name__}."
+            ]
+        )
     path = Path(config)
     if path.suffix == ".py":
         raise ConfigError([f"{path}: expected a weaver.toml, not a Python file. To run that: weaverlab run {path}"])
