@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -19,15 +18,14 @@ from lag import LagProbe
 import weaverlab as weaver
 from weaverlab.clock import unique_id
 from weaverlab.config import Config
-from weaverlab.deployers import Deployment, format_entry
-from weaverlab.experiment import Answer, Measured, Run, Workload, generate, percentile
+from weaverlab.deployers import Deployment
+from weaverlab.experiment import Answer, Measured, Run, Warnings, Workload, generate, percentile
 from weaverlab.experiment.sweep import Tell
 from weaverlab.observe import Snapshot
 
 BODY = '{"id": "RUN-{n}", "text": "Greetings from eu, for the {n}th time."}'
 REPLICAS = 2  # of FollowerNotify, as weaver.toml says
 HANDLING_S = 0.5  # far more than handling takes: consumers must not be the bottleneck of what is measured
-WARNINGS_MAX = 30  # lines for each run
 DRAIN_S = 10.0  # the barrier's own timeout: an outcome that is not there by then will not come
 OUTCOME_COLUMNS = tuple(field.name for field in fields(Outcome) if field.name not in ("post_id", "strategy"))
 
@@ -136,19 +134,3 @@ def _ended(ended: list[Answer], answer: Answer, workload: Workload, lag: LagProb
     if not answer.is_warmup:
         lag.begin()
     tell(f"{len(ended)} of {workload.rate * workload.total_s:.0f}")
-
-
-class Warnings:
-    """Shows the first warnings of a run on standard error: a server that is down makes thousands."""
-
-    def __init__(self) -> None:
-        self._lines = 0
-
-    def show(self, entry: dict[str, Any]) -> None:
-        if entry["level"] == "INFO":
-            return
-        self._lines += 1
-        if self._lines <= WARNINGS_MAX:
-            print(format_entry(entry, colours=False), file=sys.stderr)
-        elif self._lines == WARNINGS_MAX + 1:
-            print("(further warnings of this run are not shown)", file=sys.stderr)

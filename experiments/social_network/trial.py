@@ -6,7 +6,6 @@ Not in here: which runs there are and what is made of them (`run.py`).
 from __future__ import annotations
 
 import json
-import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -18,8 +17,8 @@ from social import SocialNetwork
 
 import weaverlab as weaver
 from weaverlab.config import Config
-from weaverlab.deployers import Deployment, format_entry
-from weaverlab.experiment import Answer, Measured, Run, Workload, generate, percentile
+from weaverlab.deployers import Deployment
+from weaverlab.experiment import Answer, Measured, Run, Warnings, Workload, generate, percentile
 from weaverlab.experiment.sweep import Tell
 from weaverlab.observe import Snapshot
 
@@ -115,7 +114,7 @@ class Trial:
 
 def measure(run: Run[Cell], config: Config, duration_s: float, warmup_s: float, tell: Tell) -> Trial:
     """Carry out `run` on a deployment of its own, which has been stopped when this returns."""
-    with weaver.deploy(SocialNetwork, config=config, show=_show_warnings) as deployment:
+    with weaver.deploy(SocialNetwork, config=config, show=Warnings().show) as deployment:
         url = f"http://{deployment.listener('web')}"
 
         def load(revision: int) -> Load:
@@ -175,8 +174,3 @@ def _request_rows(load: Load) -> list[dict[str, object]]:
         row = {"revision": load.revision, **vars(answer)}
         rows.append(row | {column: outcome.get(column) for column in OUTCOME_COLUMNS})
     return rows
-
-
-def _show_warnings(entry: dict[str, Any]) -> None:
-    if entry["level"] != "INFO":
-        print(format_entry(entry, colours=False), file=sys.stderr)

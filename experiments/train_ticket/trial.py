@@ -18,9 +18,8 @@ from train import TrainTicket
 
 import weaverlab as weaver
 from weaverlab.config import Config
-from weaverlab.deployers import format_entry
 from weaverlab.errors import WeaverError
-from weaverlab.experiment import Measured, Run, percentile
+from weaverlab.experiment import Measured, Run, Warnings, percentile
 
 CLIENT = Path(__file__).with_name("client.py")
 START_TIMEOUT_S = 20.0  # for a Python process on a busy machine, and for buying all tickets
@@ -38,7 +37,7 @@ class Cell:
 
 def measure(run: Run[Cell], config: Config, duration_s: float, warmup_s: float) -> Measured:
     """Carry out `run` on a deployment of its own, which has been stopped when this returns."""
-    with weaver.deploy(TrainTicket, config=configured(config, run), show=_show_warnings) as deployment:
+    with weaver.deploy(TrainTicket, config=configured(config, run), show=Warnings().show) as deployment:
         web, desk = (str(deployment.listener(name)) for name in ("web", "desk"))
         carries_lineage = run.cell.strategy == "read"
         seen = travel(Journey(web, desk, run.cell.rate, duration_s, warmup_s, CONNECTIONS, carries_lineage))
@@ -90,8 +89,3 @@ def configured(config: Config, run: Run[Cell]) -> Config:
         components={**config.components, "Cancel": {"strategy": run.cell.strategy}},
         antipode={name: replace(store, seed=run.seed) for name, store in config.antipode.items()},
     )
-
-
-def _show_warnings(entry: dict[str, Any]) -> None:
-    if entry["level"] != "INFO":
-        print(format_entry(entry, colours=False), file=sys.stderr)

@@ -25,6 +25,7 @@ from weaverlab.experiment.running import names, run
 from weaverlab.experiment.servers import Servers
 from weaverlab.experiment.statistics import Interval, bootstrap, percentile, proportion_text
 from weaverlab.experiment.sweep import sweep
+from weaverlab.experiment.warnings import Warnings
 from weaverlab.experiment.workload import Answer, Workload
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Run",
     "Servers",
     "Verdict",
+    "Warnings",
     "Workload",
     "bootstrap",
     "compare",
