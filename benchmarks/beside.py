@@ -1,7 +1,8 @@
 """The suite "beside": the tiny call while a thread computes, in the caller's process or in the callee's.
 
 A thread that wants to run Python code waits for the interpreter's switch interval, 5 ms, until the computing one lets
-go. Between calls the caller sleeps, so that the computing thread is not kept from running. The base of each figure is
+go. Between calls the caller sleeps, so that the computing thread is not kept from running. Nothing else computes
+meanwhile: the systems are started one after the other. The base of each figure is
 that of the raw socket beside the same kind of thread, in the same round.
 """
 
@@ -11,13 +12,13 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from benchmarks.ours import AwaitedHandle, BlockingHandle, compute_until
 from benchmarks.raw import Raw
 from benchmarks.raw import serve as serve_raw
-from benchmarks.system import AsyncCaller, Caller
+from benchmarks.system import AsyncSystem, Caller, System
 from weaverlab.experiment import percentile
 
 CALLS_MAX = 300
@@ -35,6 +36,26 @@ class BusyRaw(Raw):
         self._addresses = self.serve(serve_and_compute, self.folder(), *self._exchange)
 
 
+class BusyHandle(BlockingHandle):
+    """A component in whose process a thread computes."""
+
+    def start(self) -> None:
+        super().start()
+        self.deployed.handle.compute()
+
+
+class BusyAwaitedHandle(AwaitedHandle):
+    """The same, for its async methods."""
+
+    def start(self) -> None:
+        super().start()
+        self.deployed.handle.compute()
+
+
+QUIET = (Raw("raw"), BlockingHandle("handle"), AwaitedHandle("handle, asyncio"))
+BUSY = (BusyRaw("raw"), BusyHandle("handle"), BusyAwaitedHandle("handle, asyncio"))
+
+
 def serve_and_compute(ready: Callable[[object], None], folder: str, *exchange: Any) -> None:
     threading.Thread(target=compute_until, args=(threading.Event(),), daemon=True).start()
     serve_raw(ready, folder, *exchange)
@@ -42,29 +63,22 @@ def serve_and_compute(ready: Callable[[object], None], folder: str, *exchange: A
 
 def measure(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Return p50 and p99 in µs for each system and place of the computing thread."""
-    with ExitStack() as stack:
-        loop = asyncio.new_event_loop()
-        stack.callback(loop.close)
-        raw, busy_raw = Raw("raw"), BusyRaw("raw")
-        handle, awaited = BlockingHandle("handle"), AwaitedHandle("handle, asyncio")
-        for system in (raw, busy_raw, handle, awaited):
-            stack.callback(system.stop)
-            system.start()
+    lasting_s = spec["block_s"] * BLOCKS
+    here = {system.name: time_beside(system, computing_here(), lasting_s) for system in QUIET}
+    there = {system.name: time_beside(system, nullcontext(), lasting_s) for system in BUSY}
+    return rows_of(PLACES[0], here) + rows_of(PLACES[1], there)
 
-        def time_all(limit: Raw) -> dict[str, list[float]]:
-            call_async = loop.run_until_complete(awaited.open())
-            lasting_s = spec["block_s"] * BLOCKS
-            return {
-                "raw": time_each(limit.connect(), lasting_s),
-                "handle": time_each(handle.connect(), lasting_s),
-                "handle, asyncio": loop.run_until_complete(time_each_async(call_async, lasting_s)),
-            }
 
-        with computing_here():
-            rows = rows_of(PLACES[0], time_all(raw))
-        handle.deployed.handle.compute()
-        awaited.deployed.handle.compute()
-        return rows + rows_of(PLACES[1], time_all(busy_raw))
+def time_beside(system: System, computing: AbstractContextManager[None], lasting_s: float) -> list[float]:
+    """Start `system`, time its calls while `computing` lasts, stop it: one thread computes at a time, on all CPUs."""
+    system.start()
+    try:
+        with computing:
+            if isinstance(system, AsyncSystem):
+                return asyncio.run(time_each_async(system, lasting_s))
+            return time_each(system.connect(), lasting_s)
+    finally:
+        system.stop()
 
 
 @contextmanager
@@ -105,7 +119,8 @@ def time_each(call: Caller, lasting_s: float) -> list[float]:
     return times_us[WARM_UP:]
 
 
-async def time_each_async(call: AsyncCaller, lasting_s: float) -> list[float]:
+async def time_each_async(system: AsyncSystem, lasting_s: float) -> list[float]:
+    call = await system.open()
     times_us: list[float] = []
     for _ in turns(lasting_s):
         await asyncio.sleep(PAUSE_S)
