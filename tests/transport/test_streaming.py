@@ -22,7 +22,7 @@ from weaverlab.transport.streaming_async import AsyncStream, open_async_stream
 from weaverlab.transport.streaming_sync import SyncStream, open_sync_stream
 from weaverlab.transport.sync_pool import SyncLink
 from weaverlab.transport.terms import Terms
-from weaverlab.wire import Kind, Mode, encode_call, encode_notice, encode_value
+from weaverlab.wire import Kind, Mode, encode_call, encode_notice, encode_reply, encode_value
 from weaverlab.wire.stream_frames import encode_credit, encode_item, encode_stream_call
 from weaverlab.wire.stream_messages import Item, ReceivedItem, StreamCall
 from weaverlab.wire.window import ITEMS_MAX
@@ -324,6 +324,14 @@ def test_a_callee_that_sends_what_it_may_not_is_a_call_lost(
     assert lost.value.maybe_executed
     if stream is not None:
         stream.close()
+
+
+def test_a_goodbye_that_comes_with_the_end_closes_the_connection(wicked: Callable[[bytes], SyncPool]) -> None:
+    end = encode_reply(1, True, b"", "the end")[0]
+    pool = wicked(item(1) + end + encode_notice(Kind.GOODBYE, 0))
+
+    assert read(open_stream(pool, 1)) == [1, "the end"]
+    assert "idle=0" in repr(pool)
 
 
 # Awaited

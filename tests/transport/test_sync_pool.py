@@ -24,7 +24,7 @@ from weaverlab.errors import (
     Unreachable,
 )
 from weaverlab.transport import SyncPool, patience, sockets
-from weaverlab.wire import ServerHandshake
+from weaverlab.wire import Kind, ServerHandshake, encode_notice, encode_reply
 from weaverlab.wire.handshake import MESSAGE_BYTES
 
 
@@ -300,6 +300,31 @@ def test_a_pool_outlives_a_restart_of_its_peer(world):
         server.stop(1.0)
 
     assert world.methods.executed == [0, 1, 2]  # each exactly once
+
+
+def answer_and_say_goodbye(listener: socket.socket, calls: int) -> bool:
+    """Answer so many calls on one connection, the last one with a GOODBYE; return whether another came."""
+    with shake_hands_and_read_nothing_more(listener) as sock:
+        for call_id in range(1, calls + 1):
+            sock.recv(1000)
+            goodbye = encode_notice(Kind.GOODBYE, 0) if call_id == calls else b""
+            sock.sendall(encode_reply(call_id, True, b"", "answered")[0] + goodbye)
+        return bool(sock.recv(1000))
+
+
+@pytest.mark.parametrize("calls", [1, 2], ids=["a new connection", "one that was idle"])
+def test_a_goodbye_that_comes_with_an_answer_sends_the_next_call_elsewhere(world, in_thread, calls):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(world.path)
+        listener.listen()
+        peer = in_thread(answer_and_say_goodbye, listener, calls)
+        pool = world.pool()
+
+        for _ in range(calls):
+            assert pool.call(ECHO, 1, 5.0).value == "answered"
+
+        assert "idle=0" in repr(pool)
+        assert not peer()  # which waits until the connection is closed
 
 
 def test_a_stopped_peer_is_unreachable_and_nothing_was_executed(world):

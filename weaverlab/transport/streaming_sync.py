@@ -100,7 +100,8 @@ class SyncStream:
 
     def _sort(self, message: Message) -> None:
         if self._end is not None:
-            return  # a GOODBYE, of which the next call on this connection will learn
+            self._link.has_ended = True  # a GOODBYE
+            return
         if type(message) is ReceivedItem and message.call_id == self._call_id:
             self._window.received(message.number, message.value_bytes)
             self._items.append(message)

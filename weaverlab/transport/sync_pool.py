@@ -114,6 +114,9 @@ class SyncPool:
         except BaseException:  # KeyboardInterrupt too: the reply may still come, and must not meet the next call
             link.close()
             raise
+        if link.has_ended:
+            link.close()
+            return reply
         idle = self._idle
         idle.append(link)
         if len(idle) > self._idle_max:  # asked after the append, so that no close() can miss this connection
@@ -147,6 +150,9 @@ class SyncPool:
 
     def take_back(self, link: SyncLink) -> None:
         """Keep a connection for the next call, as far as there is use for it."""
+        if link.has_ended:
+            link.close()
+            return
         self._idle.append(link)
         self._close_surplus()
 
@@ -193,6 +199,7 @@ class SyncLink:
         "_sharing",
         "_sock",
         "_timeout_s",
+        "has_ended",
     )
 
     def __init__(self, sock: Connected, pool: SyncPool, max_frame_bytes: int) -> None:
@@ -203,6 +210,7 @@ class SyncLink:
         self._reader = FrameReader(max_frame_bytes, shared_memory=self._sharing)
         self._timeout_s = 0.0  # as set in the kernel
         self._is_open = True
+        self.has_ended = False  # the peer has said more than an answer, mostly GOODBYE: it takes no more calls
         turns.opened()
         # Looked up once, since all three are used for every call.
         self._send, self._recv_into, self._received = sock.send, sock.recv_into, self._reader.received
@@ -243,6 +251,8 @@ class SyncLink:
         reply = messages[0]
         if type(reply) is ReceivedReply and reply.call_id == call_id:
             reply.request_bytes = frame_bytes(*pieces) if pieces[1] else len(head)
+            if len(messages) > 1:
+                self.has_ended = True
             return reply
         raise self.unexpected(reply)
 
