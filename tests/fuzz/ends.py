@@ -73,6 +73,12 @@ def outcome(reader: FrameReader, received: Callable[[int], list[Message]], data:
     return Outcome(messages, "")
 
 
+def outcome_of_frames(scratch_bytes: int, data: bytes, read_bytes: int) -> Outcome:
+    """Do so with a reader alone, whose memory is given back before the next one is made."""
+    reader = FrameReader(FRAME_BYTES_MAX, scratch_bytes, Memory())
+    return outcome(reader, reader.received, data, read_bytes)
+
+
 def _content(message: Message) -> tuple[str, object]:
     """Return what is in `message`; what is empty in it may also be missing."""
     parts = message._asdict() if isinstance(message, (Notice, Credit)) else vars(message)
@@ -82,10 +88,8 @@ def _content(message: Message) -> tuple[str, object]:
 def check_frames(mutant: Mutant, receiver: Said) -> Outcome:
     """Give a mutant of frames to the end that would receive it; return what came of it. Raises AssertionError."""
     odd_bytes = ODD_BYTES if len(mutant.data) < LONG_BYTES else ODD_BYTES_OF_LONG
-    reader = FrameReader(FRAME_BYTES_MAX, WIDE_BYTES, Memory())
-    wide = outcome(reader, reader.received, mutant.data, len(mutant.data))
-    reader = FrameReader(FRAME_BYTES_MAX, NARROW_BYTES, Memory())
-    narrow = outcome(reader, reader.received, mutant.data, odd_bytes)
+    wide = outcome_of_frames(WIDE_BYTES, mutant.data, len(mutant.data))
+    narrow = outcome_of_frames(NARROW_BYTES, mutant.data, odd_bytes)
     assert wide.error == narrow.error, (wide.error, narrow.error)
     assert _agree(wide, narrow)
     role = Role.CLIENT if receiver is Said.BY_CLIENT else Role.SERVER
