@@ -66,7 +66,7 @@ def jobs(names: tuple[str, ...], is_quick: bool) -> list[Job]:
     return [
         Job(
             f"growth.{sweep.name}",
-            "free",
+            sweep.mode,
             US,
             systems=(),
             cases=tuple(map(str, sweep.quick if is_quick else sweep.points)),

@@ -94,7 +94,8 @@ def _sections(figures: Mapping[Key, Figure]) -> Iterator[str]:
     for sweep, quantity in quantities():
         found = {series: points_of(figures, sweep, quantity, series) for series in quantity.series}
         if any(found.values()):
-            yield f"### {sweep.title}: {quantity.title}\n\n{figure_table(sweep, quantity, found)}"
+            where = ", pinned" if sweep.mode == "pinned" else ""
+            yield f"### {sweep.title}: {quantity.title}{where}\n\n{figure_table(sweep, quantity, found)}"
 
 
 def figure_table(sweep: Sweep, quantity: Quantity, found: Mapping[str, Points]) -> str:

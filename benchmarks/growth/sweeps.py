@@ -2,13 +2,16 @@
 
 Everything measured is a cost, so less is better. `power` says how it may grow with what is varied: 0 stays level, 1
 grows in proportion at most, -1 falls as more share the work. Where the same was asked of the raw limit, the ratio to it
-has to stay level instead, whatever both of them do.
+has to stay level instead, whatever both of them do. Where one caller calls at a time, all is pinned to one CPU: to wake
+a process on another one costs more than a call, and sometimes twice as much, for minutes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from benchmarks.plan import Mode
 
 MIB = 1024 * 1024
 
@@ -42,6 +45,7 @@ class Sweep:
     points: tuple[int, ...]
     quick: tuple[int, ...]
     quantities: tuple[Quantity, ...]
+    mode: Mode = "free"
     is_log: bool = True  # how what is varied is drawn
 
 
@@ -103,6 +107,7 @@ SWEEPS = (
             Quantity("bytes", "echo of bytes", "µs", ("threads", "tasks"), power=1, drawn=("value", "GB/s")),
             Quantity("ndarray", "echo of an array", "µs", ("threads", "tasks"), power=1, drawn=("value", "GB/s")),
         ),
+        mode="pinned",
     ),
     Sweep(
         "lineage",
@@ -114,6 +119,7 @@ SWEEPS = (
             Quantity("call", "tiny call", "µs", ("threads", "tasks"), power=1, is_log=False),
             Quantity("wire", "request on the wire", "B", ("threads",), power=1, is_log=False),
         ),
+        mode="pinned",
     ),
     Sweep(
         "connections",
@@ -126,6 +132,7 @@ SWEEPS = (
             Quantity("memory", "memory of the server (PSS)", "MB", ("threads", "tasks"), power=1, is_log=False),
             Quantity("server threads", "threads of the server", "threads", ("threads", "tasks"), power=1),
         ),
+        mode="pinned",
     ),
     Sweep(
         "weavelets",

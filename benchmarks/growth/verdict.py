@@ -52,7 +52,7 @@ def points_of(figures: Mapping[Key, Figure], sweep: Sweep, quantity: Quantity, s
 
 
 def key_of(sweep: Sweep, quantity: Quantity, series: str, point: int) -> Key:
-    return Key(f"growth.{sweep.name}", "free", series, quantity.case(point))
+    return Key(f"growth.{sweep.name}", sweep.mode, series, quantity.case(point))
 
 
 def verdicts(figures: Mapping[Key, Figure]) -> list[Verdict]:
