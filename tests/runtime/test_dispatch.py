@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 
 import pytest
@@ -129,6 +129,28 @@ def test_a_stream_that_is_cancelled_between_two_items_closes_its_body_in_the_bod
         raise failures.unpack(next(stream).value)
     assert ended == ["the body's"]
     assert list(stream) == []
+
+
+async def test_an_async_stream_that_fails_between_two_items_closes_its_body(method: HostedMethod) -> None:
+    ended: list[str] = []
+
+    async def look() -> AsyncIterator[int]:
+        try:
+            context.replace(TOO_LARGE)
+            yield 1
+        finally:
+            ended.append("closed")
+
+    method.open(look)
+    stream = StreamDispatcher([method], SystemClock, Recorder(), 5.0).stream_async(
+        StreamCall(1, 0, 5.0, NO_ARGUMENTS)
+    )
+
+    (end,) = [answer async for answer in stream]
+
+    with pytest.raises(ProtocolError, match="the limit is 65536"):
+        raise failures.unpack(end.value)
+    assert ended == ["closed"]
 
 
 # It announces one dependency whose store is the eighth of its two names.

@@ -71,7 +71,7 @@ class StreamDispatcher(Dispatcher):
 
     async def stream_async(self, call: StreamCall) -> AsyncGenerator[Item | Reply, None]:
         """The same for an async stream. It is read by one task, which has an empty context of its own."""
-        known = _NO_LINEAGE
+        known, items = _NO_LINEAGE, None
         self.load += 1
         try:
             known = self._begin(call)
@@ -91,6 +91,7 @@ class StreamDispatcher(Dispatcher):
         except (GeneratorExit, asyncio.CancelledError):
             raise
         except BaseException as error:
+            await self._close_async(call, items)
             end = self._failed(call, known, error)
         finally:
             self.load -= 1
@@ -132,12 +133,15 @@ class StreamDispatcher(Dispatcher):
             self._log_late(call)
 
     async def _left_async(self, call: StreamCall, items: AsyncIterator[Any]) -> None:
+        await self._close_async(call, items)
+        if call.trace:
+            self._finished(self._methods[call.method], "")
+
+    async def _close_async(self, call: StreamCall, items: AsyncIterator[Any] | None) -> None:
         try:
             await getattr(items, "aclose", _nothing_async)()
         except Exception:
             self._log_late(call)
-        if call.trace:
-            self._finished(self._methods[call.method], "")
 
     def _log_late(self, call: StreamCall) -> None:
         method = self._methods[call.method]

@@ -36,6 +36,7 @@ def read(
     stats.calls += 1
     span = tracing.begin(name) if context.trace.get() else ""
     inside, error = contextvars.copy_context(), ""
+    items: Any = None
     try:
         items = inside.run(_called, call, span)
         step = items.__next__
@@ -46,14 +47,12 @@ def read(
                 return ended.value
             finally:
                 _join(inside)
-            try:
-                yield item
-            except BaseException:  # the reader wants no more
-                inside.run(getattr(items, "close", _nothing))
-                raise
-    except GeneratorExit:
+            yield item
+    except GeneratorExit:  # the reader wants no more
+        inside.run(getattr(items, "close", _nothing))
         raise
-    except BaseException as raised:
+    except BaseException as raised:  # by the body, or just when it rested
+        inside.run(getattr(items, "close", _nothing))
         stats.errors += 1
         error = type(raised).__name__
         raise
@@ -69,6 +68,7 @@ async def read_async(
     stats.calls += 1
     span = tracing.begin(name) if context.trace.get() else ""
     inside, error = contextvars.copy_context(), ""
+    items: Any = None
     try:
         items = inside.run(_called_async, call, span)
         step = items.__anext__
@@ -79,14 +79,12 @@ async def read_async(
                 return
             finally:
                 _join(inside)
-            try:
-                yield item
-            except BaseException:
-                await _inside(inside, getattr(items, "aclose", _nothing_async)())
-                raise
+            yield item
     except GeneratorExit:
+        await _inside(inside, getattr(items, "aclose", _nothing_async)())
         raise
     except BaseException as raised:
+        await _inside(inside, getattr(items, "aclose", _nothing_async)())
         stats.errors += 1
         error = type(raised).__name__
         raise
