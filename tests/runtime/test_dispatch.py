@@ -142,9 +142,7 @@ async def test_an_async_stream_that_fails_between_two_items_closes_its_body(meth
             ended.append("closed")
 
     method.open(look)
-    stream = StreamDispatcher([method], SystemClock, Recorder(), 5.0).stream_async(
-        StreamCall(1, 0, 5.0, NO_ARGUMENTS)
-    )
+    stream = StreamDispatcher([method], SystemClock, Recorder(), 5.0).stream_async(StreamCall(1, 0, 5.0, NO_ARGUMENTS))
 
     (end,) = [answer async for answer in stream]
 

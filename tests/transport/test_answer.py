@@ -43,6 +43,36 @@ async def test_a_delivered_reply_wakes_its_task_before_the_callback_that_deliver
     assert order == ["woken", "callback ended"]
 
 
+def test_a_task_that_ends_the_program_leaves_others_their_answers():
+    seen: list[str] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def leave(answer: Answer) -> None:
+        await answer
+        raise SystemExit(3)
+
+    async def take(answer: Answer) -> None:
+        await answer
+        seen.append("taken")
+
+    def deliver_both(answers: list[Answer]) -> None:
+        for answer in answers:  # as when one read has brought both
+            answer.deliver(REPLY)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        answers = [Answer(loop), Answer(loop)]
+        tasks[:] = [asyncio.ensure_future(leave(answers[0])), asyncio.ensure_future(take(answers[1]))]
+        loop.call_later(0, deliver_both, answers)
+        await asyncio.wait(tasks)
+
+    with pytest.raises(SystemExit):
+        asyncio.run(main())
+
+    assert seen == ["taken"]
+    assert isinstance(tasks[0].exception(), SystemExit)
+
+
 async def test_an_error_wakes_the_task_in_the_next_turn_so_that_another_task_may_report_it():
     order: list[str] = []
     answer, task = await awaited(order)

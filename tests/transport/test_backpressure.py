@@ -14,7 +14,7 @@ from tests.transport.test_server_deadlines import Frozen
 from weaverlab.errors import CallLost, DeadlineExceeded
 from weaverlab.transport import AsyncChannel, Call, Reply, async_channel, server_mux, stream
 from weaverlab.transport.waiting import WaitingLine
-from weaverlab.wire import Mode
+from weaverlab.wire import Kind, Mode, encode_notice
 
 FEW = 8
 
@@ -172,6 +172,25 @@ async def test_a_server_holds_no_more_arguments_than_it_may(world, monkeypatch):
 
     assert len(await asyncio.to_thread(caller.receive, 20)) == 20
     await sending
+    caller.sock.close()
+
+
+async def test_calls_with_large_arguments_that_are_cancelled_together_leave_their_room_to_others(world, monkeypatch):
+    monkeypatch.setattr(server_mux, "HELD_BYTES_MAX", 1_000_000)
+    handler = counting(world)
+    caller = Frozen(world, Mode.MUX)
+    for call_id in (1, 2):
+        caller.send(call_id, HOLD, 0.5, "x" * 600_000)
+    await wait_until(lambda: handler.executing == 2)
+
+    caller.sock.sendall(encode_notice(Kind.CANCEL, 1) + encode_notice(Kind.CANCEL, 2))
+    await wait_until(lambda: not handler.executing)
+    handler.release.set()
+    caller.send(3, ECHO, 20.0)
+
+    answered: set[int] = set()
+    while 3 not in answered:  # where cancellations are read late, the first two end at their deadlines
+        answered |= set(await asyncio.to_thread(caller.receive, 1))
     caller.sock.close()
 
 

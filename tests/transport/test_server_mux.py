@@ -11,6 +11,7 @@ import pytest
 from tests.transport.conftest import ECHO, Methods
 from weaverlab.transport import Call, Reply
 from weaverlab.transport.server_mux import ServerLink
+from weaverlab.transport.stream import BATCH_FRAMES
 from weaverlab.wire import MAX_FRAME_BYTES, Kind, encode_call, encode_notice, encode_value
 from weaverlab.wire.stream_frames import encode_stream_call
 
@@ -64,3 +65,20 @@ async def test_a_stream_that_is_cancelled_before_it_begins_leaves_no_timer(monke
         link.lose("")
 
     assert [timer.cancelled() for timer in timers] == [True]
+
+
+async def test_what_came_before_a_loss_and_is_read_after_it_is_not_begun() -> None:
+    methods = Looking()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    for call_id in range(1, BATCH_FRAMES + 1):  # whose answers leave together, and find nobody
+        theirs.sendall(encode_call(call_id, ECHO, 5.0, b"", b"", b"", ())[0])
+    theirs.sendall(encode_stream_call(BATCH_FRAMES + 1, ECHO, 0.0, b"", b"", b"", encode_value(()))[0])
+    theirs.close()
+
+    link = ServerLink(asyncio.get_running_loop(), ours, methods, MAX_FRAME_BYTES, lambda link: None)
+    await asyncio.wait_for(link.closed, 5.0)
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0)
+
+    assert not link._streams.open

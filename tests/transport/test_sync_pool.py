@@ -302,6 +302,28 @@ def test_a_pool_outlives_a_restart_of_its_peer(world):
     assert world.methods.executed == [0, 1, 2]  # each exactly once
 
 
+def test_the_time_that_a_broken_connection_took_is_not_there_for_the_next(world, in_thread, monkeypatch):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(world.path)
+        listener.listen()
+        peer = in_thread(answer_once_and_leave_late, listener)
+        pool, left_s = world.pool(), []
+        assert pool.call(ECHO, 1, 5.0).value == "answered"
+        monkeypatch.setattr(pool, "_call_on_new_link", lambda call_id, pieces, timeout_s, *_: left_s.append(timeout_s))
+
+        pool.call(ECHO, bytes(16 << 20), 5.0)  # of which the peer takes nothing before it leaves
+
+        assert 0.0 < left_s[0] < 4.8
+        peer()
+
+
+def answer_once_and_leave_late(listener: socket.socket) -> None:
+    with shake_hands_and_read_nothing_more(listener) as sock:
+        sock.recv(1000)
+        sock.sendall(encode_reply(1, True, b"", "answered")[0])
+        time.sleep(0.3)
+
+
 def answer_and_say_goodbye(listener: socket.socket, calls: int) -> bool:
     """Answer so many calls on one connection, the last one with a GOODBYE; return whether another came."""
     with shake_hands_and_read_nothing_more(listener) as sock:

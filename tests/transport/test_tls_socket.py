@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import socket
@@ -13,9 +14,13 @@ from contextlib import ExitStack
 import pytest
 
 from tests.transport.certificates import tls_of
+from weaverlab.errors import Unreachable
+from weaverlab.transport.answer import Answer
+from weaverlab.transport.async_channel import AsyncLink
 from weaverlab.transport.patience import Patience, never
 from weaverlab.transport.sockets import set_kernel_timeout
 from weaverlab.transport.tls_socket import CHUNK_BYTES, TlsSocket
+from weaverlab.wire import MAX_FRAME_BYTES, FrameReader, encode_call
 
 LARGE = os.urandom(CHUNK_BYTES * 5 + 12_345)
 
@@ -126,6 +131,37 @@ def test_a_send_that_blocks_is_repeated_with_the_same_bytes_and_nothing_is_lost_
 
     assert blocked
     assert receiving is not None and receiving() == LARGE * 4
+
+
+async def test_calls_that_the_peer_may_have_read_of_a_send_that_did_not_end_are_not_called_unexecuted(pair):
+    pair.below_ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 * 1024)  # takes some records of many
+    pair.ours.setblocking(False)
+    loop = asyncio.get_running_loop()
+    link = AsyncLink(loop, pair.ours, "its address", MAX_FRAME_BYTES)
+    answers = {call_id: Answer(loop) for call_id in range(1, 101)}
+    for call_id, answer in answers.items():
+        head, rest = encode_call(call_id, 0, 30.0, b"", b"", b"", "x" * 4000)
+        link.begin(call_id, answer, loop.time() + 30.0, head, rest, False)
+
+    async def outcome(answer: Answer) -> object:
+        return await answer
+
+    arrived, errors = await asyncio.gather(
+        asyncio.to_thread(read_some_and_close, pair, 40),
+        asyncio.gather(*map(outcome, answers.values()), return_exceptions=True),
+    )
+
+    certain = {call_id for call_id, error in zip(answers, errors, strict=True) if isinstance(error, Unreachable)}
+    assert certain and not arrived & certain
+
+
+def read_some_and_close(pair: Pair, calls: int) -> set[int]:
+    reader, arrived = FrameReader(), set()
+    while len(arrived) < calls:
+        messages = reader.received(pair.theirs.recv_into(reader.buffer))
+        arrived |= {message.call_id for message in messages}
+    pair.below_theirs.close()
+    return arrived
 
 
 def test_the_kernels_timeouts_bound_a_send_and_a_receive(pair):

@@ -46,7 +46,10 @@ class Answer:
         self._reply = reply
         if self._wake is not None:
             assert self._context is not None
-            self._context.run(self._wake, self)
+            try:
+                self._context.run(self._wake, self)
+            except BaseException as error:  # SystemExit: it ends the loop's run, once others have their answers, too
+                self._loop.call_soon(_raise, error)
 
     def deliver_item(self, item: ReceivedItem) -> None:
         """Refuse an item: this is no stream."""
@@ -83,3 +86,7 @@ class Answer:
             return False
         self.fail(asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg))
         return True
+
+
+def _raise(error: BaseException) -> None:
+    raise error

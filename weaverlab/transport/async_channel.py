@@ -336,8 +336,10 @@ class AsyncLink(Stream):
     def on_lost(self, reason: str) -> None:
         reason = reason or "the peer closed the connection"
         self._set_timer(math.inf)
+        in_doubt = 0 if self._encrypted is None else self._encrypted.bytes_in_doubt
         for call_id in list(self.calls):
-            was_sent = self.calls[call_id][2] <= self.bytes_sent
+            end = self.calls[call_id][2]
+            was_sent = end <= self.bytes_sent or end < self.bytes_sent + in_doubt
             kind = CallLost if was_sent else Unreachable
             self._fail(call_id, kind(f"{self._address}: {reason}", maybe_executed=was_sent))
         self._line.let_in(len(self._line.waiters))

@@ -68,6 +68,8 @@ class ServerLink(Stream):
         self._is_in_batch = True
         now_s = self._loop.time()
         for message in messages:
+            if not self.is_open:  # an answer to one before could not be sent: nobody waits for these
+                break
             if type(message) is Call:
                 # A call that ends without waiting for anything ends in here where tasks can start eagerly; so it is
                 # entered before, and its task only if it is still there.
@@ -120,11 +122,10 @@ class ServerLink(Stream):
             pieces = encode_answer(self._handler, call, reply, self._max_frame_bytes)
         except asyncio.CancelledError as error:
             call.is_cancelled = True
-            if call.call_id not in self._running:
-                return  # the caller wanted it
-            # Its time is over, or the callee cancelled itself; its caller still waits.
-            is_late = self._running[call.call_id][1] <= self._loop.time()
-            pieces = encode_failure(self._handler, call, out_of_time() if is_late else error)
+            if call.call_id in self._running:  # else the caller wanted it
+                # Its time is over, or the callee cancelled itself; its caller still waits.
+                is_late = self._running[call.call_id][1] <= self._loop.time()
+                pieces = encode_failure(self._handler, call, out_of_time() if is_late else error)
         except Exception as error:
             pieces = encode_failure(self._handler, call, error)
         finally:

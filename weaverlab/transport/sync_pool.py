@@ -105,12 +105,14 @@ class SyncPool:
             link = self._idle.pop()
         except IndexError:
             return self._call_on_new_link(call_id, pieces, timeout_s, may_give_up)
+        started_s = SystemClock.now_s()
         try:
             reply = link.exchange(call_id, pieces, timeout_s, may_give_up)
         except NotTaken:
             link.close()
             self.close_idle()  # they are as old as this one, or older
-            return self._call_on_new_link(call_id, pieces, timeout_s, may_give_up)
+            left_s = timeout_s - (SystemClock.now_s() - started_s)
+            return self._call_on_new_link(call_id, pieces, left_s, may_give_up)
         except BaseException:  # KeyboardInterrupt too: the reply may still come, and must not meet the next call
             link.close()
             raise

@@ -6,7 +6,8 @@ The engine (`ssl.SSLObject`) does no I/O and is all the cryptography there is. W
 below, in whatever mode it was put: its timeouts in the kernel, and its BlockingIOError, are what callers see. So:
 
 1. What the peer has not taken as a whole, it has not taken: `send` raises BlockingIOError, and whoever goes on must
-   begin with the same bytes, which are encrypted already. Both paths do.
+   begin with the same bytes, which are encrypted already. Both paths do. If nobody goes on, the peer may still have
+   decrypted some records of them, and executed the frames in those: `bytes_in_doubt`.
 2. The engine may hold bytes that no selector knows of, or a fault. `may_hold_more` says so, after a read that filled
    its memory, or came upon the fault.
 3. A stream ends politely only by TLS's own "close notify". Anything else was cut, perhaps by somebody in between.
@@ -86,6 +87,11 @@ class TlsSocket:
         self.close()
 
     # Sending
+
+    @property
+    def bytes_in_doubt(self) -> int:
+        """Of what the caller takes for not sent: how much may have arrived, but for its last byte (see rule 1)."""
+        return self._encrypted if self._unsent else 0
 
     def send(self, data: Buffer) -> int:
         """Send the start of `data`; return how many bytes of it have left. See rule 1."""
