@@ -26,6 +26,12 @@ class Listening:
         self._threads.append(threading.Thread(target=target, args=args))
         self._threads[-1].start()
 
+    def are_all_gone(self, timeout_s: float) -> bool:
+        """Wait until every connection has ended; return whether they have."""
+        for thread in self._threads[1:]:
+            thread.join(timeout_s)
+        return not any(thread.is_alive() for thread in self._threads[1:])
+
     def cut(self) -> None:
         """End every connection without a word."""
         for connection in self._connections:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.stores.deployment import in_thread
 from weaverlab.clock import SystemClock
+from weaverlab.errors import DeadlineExceeded
+from weaverlab.stores import polling
 from weaverlab.stores.polling import PAUSE_S_MAX, SharedPoll
 
 
@@ -53,6 +55,25 @@ def test_who_has_little_time_does_not_wait_for_who_asks_and_has_much():
 
     assert 0.1 <= time.monotonic() - began_s < 0.5
     patient.result(5)
+
+
+def test_who_waits_for_who_asks_a_server_that_does_not_answer_ends_soon_after_its_time(monkeypatch):
+    monkeypatch.setattr(polling, "LATE_S", 0.1)
+    poll, asked, answer = SharedPoll(SystemClock), threading.Event(), threading.Event()
+
+    def ask() -> int:
+        asked.set()
+        answer.wait(10)
+        return 1
+
+    patient = in_thread(poll.wait, ask, lambda answer: True, 5.0)
+    assert asked.wait(5)
+
+    with pytest.raises(DeadlineExceeded, match="not answered in time"):
+        poll.wait(ask, lambda answer: True, 0.1)
+
+    answer.set()
+    assert patient.result(5) == 1
 
 
 def test_fifty_that_wait_ask_hardly_more_often_than_one():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import pickle
+import socket
 import time
 import traceback
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from tests.stores.conftest import SERVERS
 from tests.stores.deployment import in_thread
+from tests.stores.listening import Listening
 from tests.stores.real import (
     Real,
     admin,
@@ -35,9 +37,19 @@ from weaverlab.errors import (
     StoreError,
     Unreachable,
 )
+from weaverlab.stores import server
 from weaverlab.stores.pool import Pools
 
 NOBODY = "127.0.0.1:1"  # a port on which nobody listens
+
+
+class Silent(Listening):
+    """Takes connections, and says nothing on them."""
+
+    def serve(self, connection: socket.socket) -> None:
+        with connection:
+            while connection.recv(1000):
+                pass
 
 
 class Remaining:
@@ -93,6 +105,20 @@ def test_a_barrier_waits_for_a_replica_that_is_restarted(real: Real):
 
     assert waiting.result(30).is_complete
     assert us.read(real.table, "1").value == "hello"
+
+
+def test_a_barrier_ends_soon_after_its_time_when_the_replica_does_not_answer(real: Real, monkeypatch):
+    monkeypatch.setattr(server, "LATE_S", 0.2)
+    dependency = real.posts("eu").write(real.table, "1", "hello")
+    with contextlib.closing(Silent()) as hung:
+        us = real.posts("us", real.config(servers={"eu": real.group.primary.address, "us": hung.address}))
+        began_s = time.monotonic()
+
+        with request(), pytest.raises(RemoteCallError, match=r"A barrier waited 0\.\d+ s for"):
+            transfer(Lineage([dependency]))
+            us.barrier(timeout_s=0.3)
+
+        assert time.monotonic() - began_s < 4.0  # a read or write may take ten
 
 
 def test_a_primary_that_was_restarted_is_written_to_at_once(real: Real):

@@ -61,7 +61,7 @@ class Datastores:
         """Wait until everything the current request depends on is visible in this region.
 
         Args:
-            timeout_s: at most this long, and not beyond the current deadline.
+            timeout_s: at most this long, or two seconds more where a server does not answer; never beyond the deadline.
             stores: only these, by agent or store id; None for all that have a replica here and can be waited for.
             on_timeout: "raise" a BarrierTimeout that names what is missing, or return the "report".
             dry_run: do not wait, report what a barrier would wait for.

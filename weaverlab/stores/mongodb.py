@@ -173,7 +173,7 @@ class MongoStore(ServerStore[MongoConnection]):
     def _lent(self, region: str, is_wait: bool, timeout_s: float) -> Iterator[MongoConnection]:
         endpoint = self._endpoints[region]
         key = endpoint, os.getpid()  # a client must not be used after a fork
-        server = self._pools.shared(key, lambda: self._driver.connect(endpoint, timeout_s).server)
+        server = self._pools.shared(key, lambda: self._connect(endpoint, timeout_s).server)
         yield MongoConnection(server, timeout_s)
 
 

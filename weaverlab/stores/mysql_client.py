@@ -20,6 +20,7 @@ from weaverlab.stores.pool import Endpoint
 from weaverlab.stores.sql import MissingTable, SqlDriver
 
 PACKET_MARGIN_BYTES = 4096  # of a statement around its value and lineage
+CLIENT_CODES = range(2000, 3000)
 LOST = {CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST, CR.CR_SERVER_LOST_EXTENDED}
 ENDED = {1053, 1927}  # the server is shutting down; the connection was killed
 BUSY = {CR.CR_CONN_HOST_ERROR, 1040, 1203}  # nobody listens; the server, or the user, has too many connections
@@ -131,7 +132,7 @@ class MysqlFamily(SqlDriver[MysqlConnection]):
             return None
         code, *said = error.args if error.args else (0,)
         reason = f"{said[0] if said else code}." if said or code else f"{error}."
-        if "timed out" in reason:
+        if code in CLIENT_CODES and "timed out" in reason:  # a server's may quote somebody's value
             return Failure("late", "no answer in time.")
         if code in LOST | ENDED or (isinstance(error, pymysql.err.InterfaceError) and not said):
             return Failure("lost", reason)

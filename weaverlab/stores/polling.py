@@ -13,8 +13,10 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from weaverlab.clock import Clock
+from weaverlab.errors import DeadlineExceeded
 
 PAUSE_S_MIN, PAUSE_S_MAX = 0.001, 0.05
+LATE_S = 2.0  # how long after its time a wait may end where the server does not answer: to connect takes some, too
 PAUSE_SHARE = 0.1  # of the time waited; the promise is to end within a tenth of the lag
 
 T = TypeVar("T")
@@ -49,7 +51,11 @@ class SharedPoll(Generic[T]):
         self._asked = 0
 
     def wait(self, ask: Callable[[], T], is_enough: Callable[[T], bool], timeout_s: float) -> T:
-        """Return the first answer that is enough, or one that is not after `timeout_s`. `ask` may raise."""
+        """Return the first answer that is enough, or one that is not after `timeout_s`. `ask` may raise.
+
+        Raises:
+            DeadlineExceeded: somebody else asks, and has had no answer up to `LATE_S` after that.
+        """
         if self._pid != os.getpid():
             self._reset()
         until_s = self._clock.now_s() + timeout_s
@@ -63,6 +69,8 @@ class SharedPoll(Generic[T]):
                 while not me.answers:
                     if not self._is_asking:
                         self._ask(ask)
+                    elif self._clock.now_s() > until_s + LATE_S:
+                        raise DeadlineExceeded("the server has not answered in time.")
                     else:
                         me.wake.wait(PAUSE_S_MAX)  # and look again: who asks may be cancelled at any moment
                 return me.answers[0]

@@ -177,9 +177,10 @@ class PostgresDriver(SqlDriver[PostgresConnection]):
         reason = f"{' '.join(str(error).split())}."
         if isinstance(error, (errors.ConnectionTimeout, errors._WaitTimeout)):
             return Failure("late", "no answer in time.")
-        if error.sqlstate in ENDED or "the database system is" in reason or "too many" in reason:
+        is_connecting = error.sqlstate is None  # else the reason may quote somebody's value
+        if error.sqlstate in ENDED or (is_connecting and ("the database system is" in reason or "too many" in reason)):
             return Failure("lost", reason)
-        if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+        if is_connecting and isinstance(error, psycopg.OperationalError):
             is_refused = "FATAL:" in reason or "no password supplied" in reason  # the latter is the client's own
             return Failure("refused" if is_refused else "lost", reason)
         return Failure("refused", reason)

@@ -24,7 +24,7 @@ from weaverlab.stores.blocking import check_wanted
 from weaverlab.stores.datastore import Health, Subscription
 from weaverlab.stores.driver import Driver, Failure, Log, PositionUnknown
 from weaverlab.stores.host import Host
-from weaverlab.stores.polling import SharedPoll
+from weaverlab.stores.polling import LATE_S, SharedPoll
 from weaverlab.stores.pool import Connection, Endpoint, Pools
 from weaverlab.stores.settings import is_of_tls, missing_authorities, remedy
 
@@ -113,7 +113,7 @@ class ServerStore(Generic[C]):
                 self._host.clock.sleep(RETRY_S)
 
     def _wait(self, dependencies: Sequence[Dependency], until_s: float, may_ask: bool) -> Mapping[Dependency, int]:
-        log = self._log(self.region)
+        log = self._log(self.region, until_s)
         doubt_s = self._now_s() + (0.0 if self.region == self._primary else DOUBT_S)
         names = {one: one for one in dependencies}  # what a write is called in the history that the primary is in now
         while True:
@@ -124,38 +124,40 @@ class ServerStore(Generic[C]):
             if not missing or now_s >= until_s:
                 return {one: position or 0 for one, position in positions.items()}
             if may_ask and (now_s >= doubt_s or any(positions[one] is None for one in missing)):
-                renamed = self._names(missing)
+                renamed = self._names(missing, until_s)
                 doubt_s = self._now_s() + DOUBT_S
                 if renamed.items() - names.items():
                     names |= renamed
                     continue  # in these terms it may be here
-            log = self._wait_here({one: names[one] for one in missing}, min(until_s, doubt_s) - now_s)
+            log = self._wait_here({one: names[one] for one in missing}, min(until_s, doubt_s))
 
-    def _wait_here(self, missing: Mapping[Dependency, Dependency], timeout_s: float) -> Log:
-        """Block until all of `missing` may have arrived, at most `timeout_s`; return how far this server is."""
+    def _wait_here(self, missing: Mapping[Dependency, Dependency], until_s: float) -> Log:
+        """Block until all of `missing` may have arrived, or `until_s`; return how far this server is."""
+        timeout_s = until_s - self._now_s()
         if not self._driver.has_native_wait:
             poll = self._polls[self.region]
-            return poll.wait(lambda: self._log(self.region), lambda log: _is_complete(log, missing), timeout_s)
+            return poll.wait(lambda: self._log(self.region, until_s), lambda log: _is_complete(log, missing), timeout_s)
         slice_s = min(timeout_s, WAIT_SLICE_S)
-        with self._operation(self.region, "barrier", waits_s=slice_s) as connection:
+        with self._operation(self.region, "barrier", waits_s=slice_s, within_s=LATE_S) as connection:
             ends_s = self._now_s() + slice_s
             for one in missing:
                 if (left_s := ends_s - self._now_s()) > 0:
                     self._driver.wait(connection, one, left_s)
             return self._driver.log(connection)
 
-    def _log(self, region: str) -> Log:
-        with self._operation(region, "barrier") as connection:
+    def _log(self, region: str, until_s: float) -> Log:
+        """Return how far a server is. It may take its time up to `until_s`, and a little longer."""
+        with self._operation(region, "barrier", within_s=max(0.0, until_s - self._now_s()) + LATE_S) as connection:
             return self._driver.log(connection)
 
-    def _names(self, missing: Sequence[Dependency]) -> dict[Dependency, Dependency]:
+    def _names(self, missing: Sequence[Dependency], until_s: float) -> dict[Dependency, Dependency]:
         """Return what each write is called in the primary's present history; {} while the primary cannot be asked.
 
         Raises:
             StoreError: the primary, which has all that there is, does not have it.
         """
         try:
-            log = self._log(self._primary)
+            log = self._log(self._primary, until_s)
         except RemoteCallError:
             return {}
         found = {one: log.current(one) for one in missing}
@@ -168,11 +170,16 @@ class ServerStore(Generic[C]):
         return {one: name for one, name in found.items() if name is not None}
 
     @contextlib.contextmanager
-    def _operation(self, region: str, what: str, changes: bool = False, waits_s: float = 0.0) -> Iterator[C]:
-        """Lend a connection to the server of `region`; what goes wrong on it is told as an error of ours."""
+    def _operation(
+        self, region: str, what: str, changes: bool = False, waits_s: float = 0.0, within_s: float = COMMAND_TIMEOUT_S
+    ) -> Iterator[C]:
+        """Lend a connection to the server of `region`; what goes wrong on it is told as an error of ours.
+
+        An answer may take `within_s`, and on top of that the `waits_s` which the server was asked to wait.
+        """
         where = f"store {self.store!r} in region {region!r} ({self._endpoints[region].address}): {what}"
-        with self._lent_or_told(region, waits_s > 0, self._timeout_s(where)) as connection:
-            timeout_s = self._timeout_s(where)
+        with self._lent_or_told(region, waits_s > 0, self._timeout_s(where, within_s)) as connection:
+            timeout_s = self._timeout_s(where, within_s)
             try:
                 self._driver.limit(connection, timeout_s + waits_s)
                 yield connection
@@ -188,12 +195,13 @@ class ServerStore(Generic[C]):
                     raise
                 raise _told(failure, where, changes) from error
 
-    def _timeout_s(self, where: str) -> float:
+    def _timeout_s(self, where: str, within_s: float) -> float:
         """Return how long an operation that begins now may take; DeadlineExceeded when there is no time left."""
         left_s = self._host.remaining_s()
         if left_s is not None and left_s <= 0:
             raise DeadlineExceeded(f"{where}: the time was over before it began.")
-        return COMMAND_TIMEOUT_S if left_s is None else min(COMMAND_TIMEOUT_S, left_s)
+        most_s = min(COMMAND_TIMEOUT_S, within_s)
+        return most_s if left_s is None else min(most_s, left_s)
 
     def _lent(self, region: str, is_wait: bool, timeout_s: float) -> contextlib.AbstractContextManager[C]:
         return (self._waits if is_wait else self._work)[region].connection(timeout_s)

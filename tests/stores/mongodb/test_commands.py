@@ -284,3 +284,22 @@ def test_health_says_what_the_servers_are(mongod, replica):
     assert posts.health().is_healthy
     mongod.hello["isWritablePrimary"] = False
     assert "eu: this server is no primary" in posts.health().detail
+
+
+def without_authorities():
+    """Return a configuration whose file of authorities is not there."""
+    section = {"type": "mongodb", "servers": {"eu": "127.0.0.1:1"}, "user": "weaver", "password": SECRET}
+    return parse(toml_of({**section, "tls": "/no/such/file.pem"}))
+
+
+def test_settings_that_cannot_be_are_an_error_without_the_password_in_it_or_in_its_frames():
+    pools = Pools()
+    posts = open_datastores(without_authorities().antipode.values(), None, Host(region="eu"), {}, pools).agent("posts")
+
+    with pytest.raises(StoreError, match=r"/no/such/file\.pem") as raised:
+        posts.read("posts", "1")
+
+    shown = "".join(traceback.TracebackException.from_exception(raised.value, capture_locals=True).format())
+    assert SECRET not in shown
+    assert not posts.health().is_healthy
+    pools.close()

@@ -9,22 +9,23 @@ from tests.stores.listening import Listening, shut
 
 
 class Relay(Listening):
-    """Joins whoever comes to `target_port`."""
+    """Joins whoever comes to `target_port`. While it `is_silent`, nobody hears anything."""
 
     def __init__(self, target_port: int) -> None:
+        self.is_silent = False
         self._target = "127.0.0.1", target_port
         super().__init__()
 
     def serve(self, client: socket.socket) -> None:
         server = socket.create_connection(self._target)
-        self.start(_carry, client, server)
-        _carry(server, client)
+        self.start(self._carry, client, server)
+        self._carry(server, client)
 
-
-def _carry(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    shut(target)
-    shut(source)
-    source.close()
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if not self.is_silent:
+                    target.sendall(data)
+        shut(target)
+        shut(source)
+        source.close()

@@ -13,7 +13,7 @@ from tests.stores.rabbitmq.relay import Relay
 from tests.stores.rabbitmq.world import KEY, World, one_broker, wait_until
 from weaverlab.antipode import context, request
 from weaverlab.errors import CallLost, DeadlineExceeded, RemoteCallError, StoreError, Unreachable
-from weaverlab.stores.rabbitmq import messages, subscription
+from weaverlab.stores.rabbitmq import link, messages, subscription
 
 SECRET = "hush-nobody-may-see-this"
 
@@ -243,3 +243,14 @@ def test_a_consumer_waits_for_a_broker_that_is_away_and_gives_up_in_the_end(worl
 
     with pytest.raises(Unreachable, match="RabbitMQ at"), consumer as received:
         next(received)
+
+
+def test_a_broker_that_does_not_say_goodbye_is_left_without_it(world, distant, relay, monkeypatch):
+    monkeypatch.setattr(link, "CLOSE_TIMEOUT_S", 0.1)
+    with world.consumer("us"):  # so that there is a queue
+        distant.publish("hello")
+    relay.is_silent = True
+
+    distant.close()
+
+    assert relay.are_all_gone(timeout_s=5)

@@ -18,6 +18,7 @@ from weaverlab.stores.pool import Endpoint
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0  # of one request, such as a declaration: a quorum queue may have to elect its leader first
 CLOSE_TIMEOUT_S = 2.0
+DROP_TIMEOUT_S = 1.0  # of closing a socket, which takes a few turns of the loop
 HEARTBEAT_S = 20  # a peer that says nothing for twice as long is gone; its messages go to somebody else then
 
 
@@ -73,6 +74,9 @@ class Link:
         """Say goodbye: what was sent before is executed, and what was not acknowledged goes back to its queue."""
         self.abort()
         await asyncio.wait([self.lost], timeout=CLOSE_TIMEOUT_S)
+        if not self.lost.done():  # pika waits for the broker's goodbye, and has no public way to go without
+            self._connection._adapter_disconnect_stream()
+            await asyncio.wait([self.lost], timeout=DROP_TIMEOUT_S)
 
     def abort(self) -> None:
         """Begin to close, without waiting for the broker's answer."""
