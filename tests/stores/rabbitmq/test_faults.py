@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import socket
 import traceback
 
@@ -254,3 +256,18 @@ def test_a_broker_that_does_not_say_goodbye_is_left_without_it(world, distant, r
     distant.close()
 
     assert relay.are_all_gone(timeout_s=5)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # of threads, which is what this is about
+def test_a_forked_child_leaves_the_connections_to_its_parent(world):
+    with world.consumer("us") as consumed:
+        world.publish("hello")
+
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)  # which ends it, if it waits for its parent's thread
+            world.close()
+            os._exit(0)
+
+        assert os.waitpid(child, 0)[1] == 0
+        assert next(consumed).value == "hello"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 
 from weaverlab.errors import CallLost, StoppedError, WeaverError
 from weaverlab.stores.pool import Endpoint
@@ -25,6 +26,7 @@ class Broker:
         self.loop = Loop(f"weaverlab-rabbitmq-{store}")
         self._links: set[Link] = set()  # touched in the loop only, like the next one
         self._is_closing = False
+        self._pid = os.getpid()
 
     async def open(self) -> Link:
         """Return a new connection, which ends with this broker at the latest.
@@ -40,7 +42,12 @@ class Broker:
         return link
 
     def close(self) -> None:
-        """Say goodbye on every connection; who still waits for something is told that the stores are closed."""
+        """Say goodbye on every connection; who still waits for something is told that the stores are closed.
+
+        In a forked child nothing: the connections, and the thread that serves them, are the parent's.
+        """
+        if self._pid != os.getpid():
+            return
         with contextlib.suppress(StoppedError):
             self.loop.run(self._close_links())
         self.loop.close()
