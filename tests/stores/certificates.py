@@ -34,12 +34,13 @@ def certificates() -> Certificates:
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in (f"Tests {unique_id()}", "server")
     )
     root = (
-        _begun(authority, authority, authority_key)
+        _begun(authority, authority, authority_key, authority_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(_for_signing(), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
     leaf = (
-        _begun(server, authority, key)
+        _begun(server, authority, key, authority_key)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(ADDRESS))]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
@@ -47,7 +48,10 @@ def certificates() -> Certificates:
     return Certificates(*(one.decode() for one in (_pem(root), _pem(leaf), secret)))
 
 
-def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _begun(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, signer: ec.EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
+    """Return what both have in common, with what Python 3.13 asks for."""
     now = datetime.datetime.now(datetime.timezone.utc)
     return (
         x509.CertificateBuilder()
@@ -57,7 +61,15 @@ def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKe
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - DAY)
         .not_valid_after(now + DAY)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     )
+
+
+def _for_signing() -> x509.KeyUsage:
+    unused = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    others = ("crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(key_cert_sign=True, **dict.fromkeys((*unused, *others), False))
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
