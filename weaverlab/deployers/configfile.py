@@ -33,8 +33,8 @@ def _read(config: ConfigGiven, folder: Path) -> Config:
     if not isinstance(config, (str, os.PathLike)):
         raise ConfigError(
             [
-                f"config={config!r}: expected the path of a weaver.toml, or what weaverlab.config.parse(text) makes of "
-                f"its text, saw {type(config).__name__}."
+                "config: expected the path of a weaver.toml, or what weaverlab.config.parse(text) makes of its text, "
+                f"saw {type(config).__name__} (which is not shown: there may be a password in it)."
             ]
         )
     path = Path(config)
